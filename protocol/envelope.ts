@@ -131,7 +131,10 @@ function parseEnd(payload: Uint8Array): Envelope {
   if (error === undefined) return { type: "end" };
   const { reason, message, retryable } = (error ?? {}) as Record<string, unknown>;
   if (typeof reason !== "string") throw new EnvelopeError("an end envelope's error has no reason");
-  return { type: "end", error: { reason, message: String(message ?? reason), retryable: retryable === true } };
+  return {
+    type: "end",
+    error: { reason, message: typeof message === "string" ? message : reason, retryable: retryable === true },
+  };
 }
 
 function parseEnvelope(flags: number, payload: Uint8Array): Envelope | undefined {

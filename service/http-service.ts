@@ -162,6 +162,7 @@ function listen(server: Server, port: number, host: string): Promise<AddressInfo
 /** Starts a service; rejects when its port is taken. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   let draining = false;
+  // Probes come every second or so: their answers are not worth a log line.
   const health: Record<string, Handler> = {
     "GET /healthz": ({ response }) => sendJson(response, 200, { status: "ok" }),
     "GET /readyz": ({ response }) => {
@@ -178,9 +179,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       if (!response.writableFinished) client.abort(new Error("the client went away"));
     });
     response.on("error", () => {}); // a write after the client left; the abort above says so
-    if (health[route]) return void health[route]({ request, response, url, signal: client.signal, log: {} });
-    const handler = options.routes[route] ?? unknownRoute(options, url);
-    void answer(options, handler, { request, response, url, signal: client.signal, log: {} });
+    const exchange = { request, response, url, signal: client.signal, log: {} };
+    const probe = health[route];
+    if (probe) void probe(exchange);
+    else void answer(options, options.routes[route] ?? unknownRoute(options, url), exchange);
   });
   server.requestTimeout = 0; // Node's default resets any exchange after 300 s, however alive
   server.keepAliveTimeout = 120_000; // longer than a gateway keeps an idle connection, or reuse races our close
