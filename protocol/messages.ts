@@ -1,0 +1,96 @@
+/** What the gateway and its clients say to each other over HTTP and the WebSocket; docs/protocol.md tells the rules. */
+import type { AudioFormat } from "./formats.ts";
+
+/** The body of POST /v1/tts/sessions. */
+export interface CreateSessionRequest {
+  provider: string;
+  voice: string;
+  /** At most 100,000 characters unless the gateway is set up otherwise. */
+  text: string;
+  /** Default pcm16. */
+  target_format?: AudioFormat;
+  /** Hz; default: the voice's own rate, or the nearest the format has. */
+  sample_rate_hz?: number;
+  /** BCP 47; default: the voice's own. */
+  language?: string;
+}
+
+export interface CreateSessionResponse {
+  session_id: string;
+  /** Absolute; ready to connect to as it is. */
+  ws_url: string;
+}
+
+export type SessionState = "created" | "streaming" | "completed" | "failed" | "cancelled";
+
+/** Offered as a WebSocket subprotocol, it makes every audio message one binary frame: u32 big-endian seq, then the bytes. */
+export const BINARY_SUBPROTOCOL = "tts.v1.binary";
+
+/** Length of the seq in front of a binary frame's audio, in bytes. */
+export const BINARY_HEADER_BYTES = 4;
+
+export interface AudioMessage {
+  type: "audio";
+  /** 1, 2, 3, ... without a hole. */
+  seq: number;
+  /** Base64. */
+  data: string;
+  /** When its first sample is heard, in ms from the stream's start. */
+  pts_ms: number;
+}
+
+export interface EndOfStreamMessage {
+  type: "eos";
+  /** Of the last audio message; 0: there was none. */
+  seq: number;
+  /** Sums over the whole stream, whatever part of it this connection got. */
+  duration_ms: number;
+  bytes: number;
+}
+
+export interface ErrorMessage {
+  type: "error";
+  /** As an HTTP status. */
+  code: number;
+  reason: string;
+  message: string;
+  /** When to ask again; only where that can help. */
+  retry_after_ms?: number;
+}
+
+export type ServerMessage = AudioMessage | EndOfStreamMessage | ErrorMessage;
+
+/** Ends a session: sent once to each connection, then the connection is closed. */
+export type TerminalMessage = EndOfStreamMessage | ErrorMessage;
+
+/** Everything up to `seq` was consumed. */
+export interface AckMessage {
+  type: "ack";
+  seq: number;
+}
+
+export interface CancelMessage {
+  type: "cancel";
+}
+
+export type ClientMessage = AckMessage | CancelMessage;
+
+/** WebSocket close codes the gateway uses (RFC 6455, section 7.4; 4000-4999 are an application's own). */
+export const CLOSE = {
+  normal: 1000,
+  /** The connection itself was lost; never sent. */
+  abnormal: 1006,
+  goingAway: 1001,
+  /** A refused request, an unknown session, a bad message. */
+  policy: 1008,
+  tooLarge: 1009,
+  failure: 1011,
+  restart: 1012,
+  /** The client stalled, or we are busy. */
+  tryLater: 1013,
+  /** A newer connection plays this session. */
+  takenOver: 4001,
+} as const;
+
+/** Close codes after which `?after=` goes on where the stream broke off; after any other it does not. */
+export const RESUMABLE_CLOSE_CODES: readonly number[] = [CLOSE.goingAway, CLOSE.abnormal, CLOSE.restart, CLOSE.tryLater];

@@ -1,0 +1,54 @@
+/** The gateway's settings: every variable, its unit and its default. */
+import { z } from "zod";
+
+const count = (initial: number, min = 1) => z.coerce.number().int().min(min).default(initial);
+const milliseconds = (initial: number) => count(initial, 1);
+const url = z.union([z.literal(""), z.url({ protocol: /^https?$/ })]).default("");
+
+const settings = z.object({
+  /** Base addresses of upstreams; empty: not there. */
+  TRANSCODER_URL: url,
+  ESPEAK_URL: url,
+  COQUI_URL: url,
+
+  /** Longest text of one request, in characters (UTF-16 code units). */
+  MAX_TEXT_CHARS: count(100_000),
+
+  /** How long a segment's first audio may take, its retries and waits for a busy engine included. */
+  FIRST_AUDIO_TIMEOUT_MS: milliseconds(10_000),
+  /** How long the engine may pause in the middle of a segment. */
+  GAP_TIMEOUT_MS: milliseconds(10_000),
+  /** How often a segment is asked for while it has produced nothing (being told "busy" does not count). */
+  PROVIDER_ATTEMPTS: count(3),
+  /** How long a stream waits for a transcoder that is not there. */
+  TRANSCODER_WAIT_MS: milliseconds(10_000),
+
+  /** The next segment is asked for while the tape is less than this ahead of what was sent. */
+  TAPE_LEAD_MS: milliseconds(30_000),
+  /** Most bytes on their way to a client: unacknowledged audio, or `bufferedAmount` until it acks. */
+  WINDOW_BYTES: count(256 * 1024),
+  /** A connection that takes nothing for this long is closed with 1013. */
+  STALL_TIMEOUT_MS: milliseconds(30_000),
+
+  /** How long a session waits for its first connection. */
+  UNCLAIMED_TTL_MS: milliseconds(600_000),
+  /** How long a stream goes on without its client. */
+  RECONNECT_GRACE_MS: milliseconds(60_000),
+  /** How long an ended session can be asked for again. */
+  ENDED_TTL_MS: milliseconds(900_000),
+});
+
+export type Config = z.output<typeof settings>;
+
+/**
+ * @throws Error naming every wrong variable, its value and what is allowed.
+ */
+export function parseConfig(variables: object): Config {
+  const parsed = settings.safeParse(variables);
+  if (parsed.success) return parsed.data;
+  const values = variables as Record<string, unknown>;
+  const problems = parsed.error.issues.map(
+    ({ path, message }) => `${path.join(".")}=${JSON.stringify(values[String(path[0])])}: ${message}`,
+  );
+  throw new Error(`wrong configuration: ${problems.join("; ")}`);
+}

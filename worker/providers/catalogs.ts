@@ -1,0 +1,47 @@
+/** What each provider offered when it was last asked, kept for the life of the isolate. */
+import type { Catalog, Provider } from "./provider.ts";
+
+/** A catalog this young answers for the provider itself. */
+const CURRENT_MS = 5_000;
+
+/** A catalog older than this is asked for anew, beside the request that found it. */
+const REFRESH_AFTER_MS = 30_000;
+
+const ASK_TIMEOUT_MS = 2_000;
+
+interface Known {
+  catalog: Catalog;
+  at: number;
+}
+
+// Plain data, never a promise: one whose request is gone would never settle for the others.
+const known = new Map<string, Known>();
+
+async function ask(provider: Provider): Promise<Catalog> {
+  const catalog = await provider.catalog(AbortSignal.timeout(ASK_TIMEOUT_MS));
+  known.set(provider.id, { catalog, at: Date.now() });
+  return catalog;
+}
+
+/**
+ * What the provider offers now.
+ * @throws GatewayError `not_ready` if it does not answer.
+ */
+export async function currentCatalog(provider: Provider): Promise<Catalog> {
+  const last = known.get(provider.id);
+  return last && Date.now() - last.at < CURRENT_MS ? last.catalog : ask(provider);
+}
+
+/**
+ * What the provider offered when it last answered, be it down now or not; `background` keeps a refresh alive.
+ * @throws GatewayError `not_ready` if it never answered.
+ */
+export async function lastKnownCatalog(
+  provider: Provider,
+  background: (work: Promise<unknown>) => void,
+): Promise<Catalog> {
+  const last = known.get(provider.id);
+  if (!last) return ask(provider);
+  if (Date.now() - last.at > REFRESH_AFTER_MS) background(ask(provider).catch(() => {}));
+  return last.catalog;
+}

@@ -1,0 +1,127 @@
+/** A provider behind the engine contract (docs/engines.md): speech over HTTP, as envelopes. */
+import { z } from "zod";
+import { decodeEnvelopes, EnvelopeError, type StreamError } from "../../protocol/envelope.ts";
+import { GatewayError } from "../errors.ts";
+import { canonicalLanguage } from "../language.ts";
+import type { Upstream } from "../upstream.ts";
+import { ProviderError, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
+
+const BYTES_PER_SAMPLE = 2;
+
+const infoSchema = z.object({
+  sample_rate: z.number().int().positive(),
+  max_chars: z.number().int().positive(),
+});
+
+const voicesSchema = z.object({
+  voices: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string().optional(),
+      language: z.string(),
+      languages: z.array(z.string()).optional(),
+    }),
+  ),
+});
+
+const refusalSchema = z.object({
+  error: z.object({ reason: z.string(), message: z.string().optional(), retryable: z.boolean().optional() }),
+});
+
+/** What an engine says while it has no time; the same request may well succeed later. */
+const BUSY_REASONS = new Set(["busy", "not_ready"]);
+
+async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+  const response = await upstream.fetch(path, { signal });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error(`${path} answered ${response.status}`);
+  }
+  return schema.parse(await response.json());
+}
+
+function toVoice({ id, name, language, languages }: z.output<typeof voicesSchema>["voices"][number]): Voice[] {
+  const tags = [...new Set([language, ...(languages ?? [])].flatMap((tag) => canonicalLanguage(tag) ?? []))];
+  const [own, ...others] = tags;
+  return own === undefined ? [] : [{ id, name: name ?? id, languages: [own, ...others] }];
+}
+
+function failed({ reason, message, retryable }: StreamError, retryAfterMs?: number): ProviderError {
+  if (BUSY_REASONS.has(reason)) return new ProviderError("when_free", reason, message, retryAfterMs);
+  return new ProviderError(retryable ? "retry" : "never", reason, message);
+}
+
+async function refusal(response: Response): Promise<ProviderError> {
+  const body = refusalSchema.safeParse(await response.json().catch(() => undefined));
+  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  const retryable = response.status >= 500 || response.status === 429;
+  const message = `the engine answered ${response.status}`;
+  if (!body.success) return failed({ reason: `http_${response.status}`, message, retryable }, retryAfterMs);
+  const { error } = body.data;
+  return failed(
+    { reason: error.reason, message: error.message ?? message, retryable: error.retryable ?? retryable },
+    retryAfterMs,
+  );
+}
+
+export class EngineProvider implements Provider {
+  readonly id: string;
+  readonly #upstream: Upstream;
+
+  constructor(id: string, upstream: Upstream) {
+    this.id = id;
+    this.#upstream = upstream;
+  }
+
+  async catalog(signal: AbortSignal): Promise<Catalog> {
+    try {
+      const [info, { voices }] = await Promise.all([
+        askJson(this.#upstream, "/v1/info", infoSchema, signal),
+        askJson(this.#upstream, "/v1/voices", voicesSchema, signal),
+      ]);
+      return { voices: voices.flatMap(toVoice), sampleRateHz: info.sample_rate, maxChars: info.max_chars };
+    } catch (error) {
+      console.warn(JSON.stringify({ event: "catalog_failed", provider: this.id, error: String(error) }));
+      throw new GatewayError("not_ready", `provider ${this.id} is not ready`, { retryAfterMs: 1000 });
+    }
+  }
+
+  async *speak(utterance: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+    const init = {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(utterance),
+      signal,
+    };
+    try {
+      const response = await this.#upstream.fetch("/v1/synthesize", init);
+      if (!response.ok || !response.body) throw await refusal(response);
+      yield* speech(response.body);
+    } catch (error) {
+      if (error instanceof ProviderError) throw error;
+      signal.throwIfAborted();
+      const reason = error instanceof EnvelopeError ? "broken_stream" : "unreachable";
+      throw new ProviderError("retry", reason, `${this.id}: ${String(error)}`);
+    }
+  }
+}
+
+/** Checks what the engine contract promises, so that everything behind it can rely on it. */
+async function* speech(body: ReadableStream<Uint8Array>): AsyncGenerator<SpeechPiece> {
+  let hasFormat = false;
+  for await (const envelope of decodeEnvelopes(body)) {
+    if (envelope.type === "end") {
+      if (envelope.error) throw failed(envelope.error);
+      return;
+    }
+    if (envelope.type === "event" && envelope.event.type === "format") hasFormat = true;
+    if (envelope.type === "audio") {
+      if (!hasFormat) throw new EnvelopeError("audio came before its format event");
+      if (envelope.data.length !== envelope.samples * BYTES_PER_SAMPLE) {
+        throw new EnvelopeError(`${envelope.data.length} bytes are not ${envelope.samples} samples`);
+      }
+    }
+    yield envelope;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * A provider that needs no engine: every word is a note. Each note holds a whole number of periods, and a period a whole
+ * number of samples, so that the tone runs on without a jump from note to note and from utterance to utterance, and is
+ * the same to the sample in every run.
+ */
+import { sleep } from "../sleep.ts";
+import { ProviderError, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
+
+const SAMPLE_RATE_HZ = 16_000;
+
+/** Samples per period of a pentatonic scale from about 220 to 530 Hz, at 16 kHz. */
+const PERIODS = [73, 65, 58, 49, 43, 36, 30] as const;
+
+/** How long a note is: about as long as its word would be spoken (15 characters a second). */
+const MS_PER_CHAR = 65;
+
+/** A third of full scale. */
+const AMPLITUDE = 0x2aaa;
+
+/** Audio of one piece, in samples. */
+const PIECE_SAMPLES = SAMPLE_RATE_HZ / 50;
+
+/** Pieces made before other work of the isolate gets its turn: a second of audio. */
+const PIECES_PER_TURN = 50;
+
+interface MockVoice extends Voice {
+  /** How far the scale is moved up, in notes. */
+  transpose: number;
+  /** Pieces come when a speaker would have spoken them. */
+  paced: boolean;
+}
+
+const VOICES: readonly MockVoice[] = [
+  { id: "en-US-mock-1", name: "Mock tone", languages: ["en-US"], transpose: 0, paced: false },
+  { id: "en-US-mock-2", name: "Mock tone, higher", languages: ["en-US"], transpose: 3, paced: false },
+  { id: "en-US-mock-paced", name: "Mock tone at real time", languages: ["en-US"], transpose: 0, paced: true },
+  { id: "de-DE-mock-1", name: "Mock tone, German", languages: ["de-DE"], transpose: 1, paced: false },
+  { id: "ja-JP-mock-1", name: "Mock tone, Japanese", languages: ["ja-JP"], transpose: 2, paced: false },
+];
+
+interface Note {
+  /** Samples a period, and whole periods. */
+  period: number;
+  periods: number;
+}
+
+function noteFor(word: string, transpose: number): Note {
+  let hash = 0;
+  for (let i = 0; i < word.length; i++) hash = (hash * 31 + word.charCodeAt(i)) >>> 0;
+  const period = PERIODS[(hash + transpose) % PERIODS.length]!;
+  const samples = ((word.length + 1) * MS_PER_CHAR * SAMPLE_RATE_HZ) / 1000;
+  return { period, periods: Math.max(1, Math.round(samples / period)) };
+}
+
+function onePeriod(period: number): Int16Array {
+  return Int16Array.from({ length: period }, (_, i) => Math.round(AMPLITUDE * Math.sin((2 * Math.PI * i) / period)));
+}
+
+function audioPiece(samples: Int16Array): SpeechPiece {
+  const data = new Uint8Array(samples.buffer.slice(samples.byteOffset, samples.byteOffset + samples.byteLength));
+  return { type: "audio", samples: samples.length, data };
+}
+
+export class MockTone implements Provider {
+  readonly id = "mock_tone";
+
+  async catalog(): Promise<Catalog> {
+    const voices = VOICES.map(({ id, name, languages }) => ({ id, name, languages }));
+    return { voices, sampleRateHz: SAMPLE_RATE_HZ, maxChars: 2_000 };
+  }
+
+  async *speak({ text, voice: voiceId, language }: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+    const voice = VOICES.find(({ id }) => id === voiceId);
+    if (!voice) throw new ProviderError("never", "unknown_voice", `mock_tone has no voice ${voiceId}`);
+    yield { type: "event", event: { type: "format", sample_rate: SAMPLE_RATE_HZ } };
+    const startedAt = Date.now();
+    const piece = new Int16Array(PIECE_SAMPLES);
+    let samples = 0;
+    for (const { segment, index, isWordLike } of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) {
+      if (!isWordLike) continue;
+      yield { type: "event", event: { type: "word", start: index, length: segment.length, sample: samples } };
+      const { period, periods } = noteFor(segment, voice.transpose);
+      const wave = onePeriod(period);
+      for (let i = 0; i < period * periods; i++) {
+        piece[samples++ % PIECE_SAMPLES] = wave[i % period]!;
+        if (samples % PIECE_SAMPLES !== 0) continue;
+        if (voice.paced) await sleep(startedAt + (samples / SAMPLE_RATE_HZ) * 1000 - Date.now(), signal);
+        else if (samples % (PIECE_SAMPLES * PIECES_PER_TURN) === 0) await sleep(0, signal);
+        yield audioPiece(piece);
+      }
+    }
+    const rest = piece.subarray(0, samples % PIECE_SAMPLES);
+    if (rest.length > 0) yield audioPiece(rest);
+  }
+}
