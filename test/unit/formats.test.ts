@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  bitrateRange,
   describeRates,
   encodedRate,
   FORMAT_TRAITS,
@@ -61,5 +62,21 @@ describe("rates", () => {
     expect([8_000, 8_001, 16_000, 22_050, 24_001, 48_000].map((hz) => encodedRate("opus", hz))).toEqual([
       8_000, 12_000, 16_000, 24_000, 48_000, 48_000,
     ]);
+  });
+});
+
+describe("bit rates", () => {
+  it("exist for the lossy codecs only", () => {
+    expect(FORMATS.filter((format) => bitrateRange(format, 24_000))).toEqual(["opus", "mp3", "aac"]);
+  });
+
+  it("have their default within their range, at every rate", () => {
+    for (const format of ["opus", "mp3", "aac"] as const) {
+      for (const hz of [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]) {
+        const range = bitrateRange(format, hz)!;
+        expect(range.default).toBeGreaterThanOrEqual(range.min);
+        expect(range.default).toBeLessThanOrEqual(range.max);
+      }
+    }
   });
 });

@@ -1,0 +1,84 @@
+import { AV_CHANNEL_LAYOUT_MONO, AV_SAMPLE_FMT_S16 } from "node-av/constants";
+import { FFmpegError, SoftwareResampleContext } from "node-av/lib";
+
+const BYTES_PER_SAMPLE = 2;
+
+/** Input is resampled in blocks of this many a second (10 ms each). */
+const BLOCKS_PER_SECOND = 100;
+
+/**
+ * Changes the sample rate of s16le mono, by libswresample in integer arithmetic: the same bytes on every CPU.
+ *
+ * The output has ceil(samples × to / from) samples, aligned with the input: the filter's delay is already taken out.
+ */
+export class Resampler implements Disposable {
+  readonly #fromHz: number;
+  readonly #toHz: number;
+  readonly #context = new SoftwareResampleContext();
+  /**
+   * libswresample's output depends, rarely, on how its input was cut (22050 → 11111 Hz fed sample by sample differs
+   * after 1615 samples). Blocks of one size make it a function of the samples alone.
+   */
+  readonly #block: Buffer;
+  #filled = 0;
+  #out: Buffer;
+  #consumed = 0;
+  #produced = 0;
+
+  constructor(fromHz: number, toHz: number) {
+    this.#fromHz = fromHz;
+    this.#toHz = toHz;
+    this.#block = Buffer.alloc(Math.floor(fromHz / BLOCKS_PER_SECOND) * BYTES_PER_SAMPLE);
+    this.#out = Buffer.alloc(0);
+    const mono = AV_CHANNEL_LAYOUT_MONO;
+    FFmpegError.throwIfError(
+      this.#context.allocSetOpts2(mono, AV_SAMPLE_FMT_S16, toHz, mono, AV_SAMPLE_FMT_S16, fromHz),
+      "swr_alloc_set_opts2",
+    );
+    FFmpegError.throwIfError(this.#context.init(), "swr_init");
+  }
+
+  /** Resampled pieces, each valid until the next is taken. */
+  *push(pcm: Uint8Array): Generator<Uint8Array> {
+    let at = 0;
+    while (at < pcm.length) {
+      const taken = Math.min(this.#block.length - this.#filled, pcm.length - at);
+      this.#block.set(pcm.subarray(at, at + taken), this.#filled);
+      this.#filled += taken;
+      at += taken;
+      if (this.#filled === this.#block.length) yield this.#convert();
+    }
+  }
+
+  /** What the filter still holds. Nothing may be pushed after it. */
+  *finish(): Generator<Uint8Array> {
+    yield this.#convert();
+    const total = Math.ceil((this.#consumed * this.#toHz) / this.#fromHz);
+    const tail = this.#drain(null, 0);
+    yield tail.subarray(0, Math.max(0, total - this.#produced) * BYTES_PER_SAMPLE);
+    this.#produced += tail.length / BYTES_PER_SAMPLE;
+    // libswresample gives nothing for an input shorter than its filter: about a millisecond, which silence stands for.
+    if (this.#produced < total) yield new Uint8Array((total - this.#produced) * BYTES_PER_SAMPLE);
+  }
+
+  #convert(): Uint8Array {
+    const samples = this.#filled / BYTES_PER_SAMPLE;
+    const out = this.#drain([this.#block.subarray(0, this.#filled)], samples);
+    this.#filled = 0;
+    this.#consumed += samples;
+    this.#produced += out.length / BYTES_PER_SAMPLE;
+    return out;
+  }
+
+  #drain(input: Buffer[] | null, samples: number): Uint8Array {
+    const room = this.#context.getOutSamples(samples);
+    if (this.#out.length < room * BYTES_PER_SAMPLE) this.#out = Buffer.alloc(room * BYTES_PER_SAMPLE);
+    const made = this.#context.convertSync([this.#out], room, input, samples);
+    FFmpegError.throwIfError(made, "swr_convert");
+    return this.#out.subarray(0, made * BYTES_PER_SAMPLE);
+  }
+
+  [Symbol.dispose](): void {
+    this.#context.free();
+  }
+}

@@ -1,0 +1,46 @@
+import {
+  bitrateRange,
+  describeRates,
+  encodedRate,
+  FORMATS,
+  isAudioFormat,
+  isRateAllowed,
+  type AudioFormat,
+} from "../protocol/formats.ts";
+import { HttpError, invalid } from "../service/http-service.ts";
+import type { EncoderSettings } from "./stream-encoder.ts";
+
+function refuse(message: string): HttpError {
+  return new HttpError(400, invalid("invalid_request", message));
+}
+
+/**
+ * What a request's query asks for.
+ * @throws HttpError 400 naming the parameter and what is allowed.
+ */
+export function parseSettings(query: URLSearchParams): EncoderSettings {
+  const format = query.get("format");
+  if (!isAudioFormat(format)) throw refuse(`format must be one of ${FORMATS.join(", ")}`);
+  const sampleRateHz = wholeNumber(query.get("sample_rate"));
+  if (sampleRateHz === undefined || !isRateAllowed(format, sampleRateHz)) {
+    throw refuse(`sample_rate of ${format} must be ${describeRates(format)}`);
+  }
+  return { format, sampleRateHz, bitrate: parseBitrate(query.get("bitrate"), format, sampleRateHz) };
+}
+
+function parseBitrate(value: string | null, format: AudioFormat, sampleRateHz: number): number | undefined {
+  const range = bitrateRange(format, encodedRate(format, sampleRateHz));
+  if (value === null) return range?.default;
+  if (!range) throw refuse(`bitrate is not for ${format}: only opus, mp3 and aac have one`);
+  const bitrate = wholeNumber(value);
+  if (bitrate === undefined || bitrate < range.min || bitrate > range.max) {
+    throw refuse(
+      `bitrate of ${format} at ${sampleRateHz} Hz must be from ${range.min} to ${range.max} bits per second`,
+    );
+  }
+  return bitrate;
+}
+
+function wholeNumber(value: string | null): number | undefined {
+  return value !== null && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+}
