@@ -1,0 +1,68 @@
+/** A worker thread with an eSpeak of its own: a task comes in, envelopes go out while it is spoken. */
+import { parentPort } from "node:worker_threads";
+import loadEspeak, { type EspeakVoice } from "@echogarden/espeak-ng-emscripten";
+import { encodeAudio, encodeEvent } from "../../protocol/envelope.ts";
+import { PieceFlow } from "./piece-flow.ts";
+import { speakable, wordLocator } from "./spoken-text.ts";
+import type { JobMessage, ThreadMessage } from "./thread-pool.ts";
+
+/** Words per minute at speed 1: eSpeak's own default. It goes from 80 to 450 and clamps what is asked beyond. */
+const NORMAL_RATE = 175;
+
+export interface SynthesisTask {
+  text: string;
+  /** eSpeak's identifier of the voice. */
+  identifier: string;
+  /** 1 is normal. */
+  speed: number;
+}
+
+export interface EspeakReady {
+  /** Hz. */
+  sampleRate: number;
+  voices: EspeakVoice[];
+}
+
+const quiet = () => {}; // it remarks on odd phonemes, one bare line each
+const { eSpeakNGWorker: Espeak } = await loadEspeak({ print: quiet, printErr: quiet });
+const espeak = new Espeak();
+const sampleRate = espeak.samplerate;
+const port = parentPort!;
+
+function post(message: ThreadMessage<EspeakReady>): void {
+  port.postMessage(message, message instanceof Uint8Array ? [message.buffer] : []);
+}
+
+function synthesize({ text, identifier, speed }: SynthesisTask, emit: (bytes: Uint8Array<ArrayBuffer>) => boolean) {
+  // Set for each task: what the one before chose must not be heard in this one.
+  if (espeak.set_voice(identifier) !== 0) throw new Error(`eSpeak does not take its own voice ${identifier}`);
+  espeak.rate = Math.round(NORMAL_RATE * speed);
+  const locate = wordLocator(text);
+  let samples = 0;
+  // Its sibling `synthesize` reads the text as SSML with [[phonemes]]; this one takes it as plain text.
+  espeak.synthesize_and_get_phonemes(speakable(text), (audio, events) => {
+    for (const event of events) {
+      const range = event.type === "word" && locate(event.text_position, event.word_length);
+      if (!range) continue;
+      // Whole milliseconds may round to before this piece.
+      const sample = Math.max(samples, Math.round((event.audio_position * sampleRate) / 1000));
+      if (!emit(encodeEvent({ type: "word", ...range, sample }))) return true;
+    }
+    if (audio.length === 0) return false;
+    samples += audio.length;
+    return !emit(encodeAudio(audio.length, new Uint8Array(audio.buffer)));
+  });
+}
+
+synthesize({ text: "Ready.", identifier: "gmw/en-US", speed: 1 }, () => true); // the first synthesis takes 30 ms more
+
+port.on("message", ({ task, flow }: JobMessage<SynthesisTask>) => {
+  const pieces = new PieceFlow(flow);
+  synthesize(task, (bytes) => {
+    const { byteLength } = bytes; // 0 once posted
+    post(bytes);
+    return pieces.proceed(byteLength);
+  });
+  post({ done: true });
+});
+post({ ready: { sampleRate, voices: espeak.list_voices() } });
