@@ -56,7 +56,7 @@ export class EnvelopeError extends Error {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 function frame(flags: number, payloadLength: number): Uint8Array<ArrayBuffer> {
   if (payloadLength > MAX_PAYLOAD_BYTES) {

@@ -93,4 +93,9 @@ export const CLOSE = {
 } as const;
 
 /** Close codes after which `?after=` goes on where the stream broke off; after any other it does not. */
-export const RESUMABLE_CLOSE_CODES: readonly number[] = [CLOSE.goingAway, CLOSE.abnormal, CLOSE.restart, CLOSE.tryLater];
+export const RESUMABLE_CLOSE_CODES: readonly number[] = [
+  CLOSE.goingAway,
+  CLOSE.abnormal,
+  CLOSE.restart,
+  CLOSE.tryLater,
+];

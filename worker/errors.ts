@@ -9,7 +9,6 @@ const REASONS = {
   nothing_to_speak: { status: 400, close: CLOSE.policy },
   not_found: { status: 404, close: CLOSE.policy },
   unknown_session: { status: 404, close: CLOSE.policy },
-  method_not_allowed: { status: 405, close: CLOSE.policy },
   payload_too_large: { status: 413, close: CLOSE.tooLarge },
   unsupported_media_type: { status: 415, close: CLOSE.policy },
   upgrade_required: { status: 426, close: CLOSE.policy },
@@ -56,7 +55,7 @@ export function statusOf({ reason }: Failure): number {
   return REASONS[reason].status;
 }
 
-export function closeCodeOf({ reason }: Failure): number {
+export function closeCodeOf(reason: Reason): number {
   return REASONS[reason].close;
 }
 

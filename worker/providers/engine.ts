@@ -3,8 +3,16 @@ import { z } from "zod";
 import { decodeEnvelopes, EnvelopeError, type StreamError } from "../../protocol/envelope.ts";
 import { GatewayError } from "../errors.ts";
 import { canonicalLanguage } from "../language.ts";
+import { log } from "../log.ts";
 import type { Upstream } from "../upstream.ts";
-import { ProviderError, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
+import {
+  ProviderError,
+  type Catalog,
+  type Provider,
+  type SpeechPiece,
+  type Utterance,
+  type Voice,
+} from "./provider.ts";
 
 const BYTES_PER_SAMPLE = 2;
 
@@ -82,7 +90,7 @@ export class EngineProvider implements Provider {
       ]);
       return { voices: voices.flatMap(toVoice), sampleRateHz: info.sample_rate, maxChars: info.max_chars };
     } catch (error) {
-      console.warn(JSON.stringify({ event: "catalog_failed", provider: this.id, error: String(error) }));
+      log("catalog_failed", { provider: this.id, error: String(error) });
       throw new GatewayError("not_ready", `provider ${this.id} is not ready`, { retryAfterMs: 1000 });
     }
   }

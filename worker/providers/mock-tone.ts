@@ -4,7 +4,14 @@
  * the same to the sample in every run.
  */
 import { sleep } from "../sleep.ts";
-import { ProviderError, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
+import {
+  ProviderError,
+  type Catalog,
+  type Provider,
+  type SpeechPiece,
+  type Utterance,
+  type Voice,
+} from "./provider.ts";
 
 const SAMPLE_RATE_HZ = 16_000;
 

@@ -18,7 +18,8 @@ const ABBREVIATION =
   /(?:^|[\s("'\u2018\u201c\u00bf\u00a1])(?:\p{Lu}|Dr|Mr|Mrs|Ms|Mx|Prof|Rev|Hon|Sr|Jr|St|Gen|Col|Sgt|Capt|Lt|Cmdr|Gov|Sen|Rep|vs|etc|e\.g|i\.e|cf|No|Nos|Vol|Fig|pp?|approx|ca|Ph\.D|U\.S|z\.\s?B|bzw|Nr|Abs|Hr|Fr|usw|d\.\s?h|Sra|Srta|Ud|Uds|Mme|Mlle|Dott|Sig)\.\s*$/u;
 
 const SPEAKABLE = /[\p{L}\p{N}]/u;
-const CLAUSE_END = /[,;:\u2013\u2014\u060c\u061b\u3001\uff0c\uff1b\uff1a]['"\u2019\u201d)\]]*(?=\s|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])\s*/gu;
+const CLAUSE_END =
+  /[,;:\u2013\u2014\u060c\u061b\u3001\uff0c\uff1b\uff1a]['"\u2019\u201d)\]]*(?=\s|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])\s*/gu;
 
 interface Span {
   start: number;
@@ -35,8 +36,10 @@ function sentences(text: string, language: string): Span[] {
   for (const { index, segment } of new Intl.Segmenter(language, { granularity: "sentence" }).segment(text)) {
     const last = spans.at(-1);
     const end = index + segment.length;
-    const goesOn = last && ABBREVIATION.test(text.slice(last.start, last.end)) && !/\n\s*$/.test(text.slice(last.start, last.end));
-    if (last && (goesOn || !SPEAKABLE.test(segment) || !SPEAKABLE.test(text.slice(last.start, last.end)))) last.end = end;
+    const goesOn =
+      last && ABBREVIATION.test(text.slice(last.start, last.end)) && !/\n\s*$/.test(text.slice(last.start, last.end));
+    if (last && (goesOn || !SPEAKABLE.test(segment) || !SPEAKABLE.test(text.slice(last.start, last.end))))
+      last.end = end;
     else spans.push({ start: index, end });
   }
   return spans;

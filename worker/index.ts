@@ -1,0 +1,34 @@
+/** The route table. No audio passes here: a stream's socket is handed to its session. */
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { failureOf, GatewayError, problemResponse } from "./errors.ts";
+import { logRequests, logBug } from "./log.ts";
+import { getReadiness } from "./readiness.ts";
+import { cancelSession, createSession, getSession, limitBody, openStream } from "./sessions.ts";
+import { listVoices } from "./voices.ts";
+
+export { Session } from "./session/session.ts";
+
+const app = new Hono<{ Bindings: Env }>();
+
+app.use(logRequests);
+// Not on the stream: an upgrade's headers are immutable, and browsers ask no leave for a WebSocket.
+for (const path of ["/v1/tts/sessions/*", "/v1/voices", "/healthz", "/readyz"]) app.use(path, cors());
+
+app.post("/v1/tts/sessions", limitBody, createSession);
+app.get("/v1/tts/sessions/:id", getSession);
+app.delete("/v1/tts/sessions/:id", cancelSession);
+app.get("/v1/tts/stream/:id", openStream);
+app.get("/v1/voices", listVoices);
+app.get("/healthz", (c) => c.json({ status: "ok" }));
+app.get("/readyz", getReadiness);
+
+app.notFound((c) =>
+  problemResponse(new GatewayError("not_found", `there is no ${c.req.method} ${c.req.path}`).failure),
+);
+app.onError((error) => {
+  if (!(error instanceof GatewayError)) logBug(error);
+  return problemResponse(failureOf(error));
+});
+
+export default app;

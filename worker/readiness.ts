@@ -1,0 +1,35 @@
+/** GET /readyz: the state of everything the gateway needs. */
+import type { Context } from "hono";
+import { currentCatalog } from "./providers/catalogs.ts";
+import { providers, transcoder } from "./setup.ts";
+
+const ASK_TIMEOUT_MS = 2_000;
+
+type State = { status: "ready" } | { status: "down"; reason: string };
+
+async function stateOf(ask: Promise<unknown>): Promise<State> {
+  try {
+    await ask;
+    return { status: "ready" };
+  } catch (error) {
+    return { status: "down", reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function askTranscoder(): Promise<void> {
+  if (!transcoder) throw new Error("TRANSCODER_URL is not set");
+  const response = await transcoder.fetch("/readyz", { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) }).catch(() => {
+    throw new Error("cannot be reached");
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error("is not ready");
+}
+
+export async function getReadiness(c: Context): Promise<Response> {
+  const names = ["transcoder", ...providers.keys()];
+  const asks = [askTranscoder(), ...[...providers.values()].map(currentCatalog)];
+  const states = await Promise.all(asks.map(stateOf));
+  const upstreams = Object.fromEntries(names.map((name, i) => [name, states[i]]));
+  const isReady = states.every(({ status }) => status === "ready");
+  return c.json({ status: isReady ? "ready" : "degraded", upstreams }, isReady ? 200 : 503);
+}

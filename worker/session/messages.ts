@@ -1,0 +1,58 @@
+/** Cuts an encoded stream into the numbered messages a client gets. */
+
+/** Encoded audio that cannot be cut any further: a codec's packet, a container's page, 20 ms of samples. */
+export interface Packet {
+  /** Media time it covers, in samples; 0 for a container's header. */
+  samples: number;
+  data: Uint8Array;
+}
+
+export interface Message {
+  /** 1, 2, 3, ... */
+  seq: number;
+  /** When its first sample is heard and its last one was, in ms from the stream's start. */
+  startMs: number;
+  endMs: number;
+  /** Bytes of all messages up to and with this one. */
+  endByte: number;
+  data: Uint8Array;
+}
+
+/** Audio of a message, in ms. The first one leaves with the first packet, so that sound starts early. */
+const MESSAGE_MS = 100;
+
+function concat(packets: readonly Packet[]): Uint8Array {
+  if (packets.length === 1) return packets[0]!.data;
+  const bytes = new Uint8Array(packets.reduce((sum, { data }) => sum + data.length, 0));
+  let at = 0;
+  for (const { data } of packets) {
+    bytes.set(data, at);
+    at += data.length;
+  }
+  return bytes;
+}
+
+/** Message N depends on the packets alone, never on when they came: it is the same for every listener. */
+export async function* cutMessages(packets: AsyncIterable<Packet>, sampleRateHz: number): AsyncGenerator<Message> {
+  const toMs = (samples: number) => Math.round((samples / sampleRateHz) * 1000);
+  let held: Packet[] = [];
+  let seq = 0;
+  let start = 0;
+  let end = 0;
+  let endByte = 0;
+  const cut = (): Message => {
+    const data = concat(held);
+    endByte += data.length;
+    const message = { seq: ++seq, startMs: toMs(start), endMs: toMs(end), endByte, data };
+    held = [];
+    start = end;
+    return message;
+  };
+  for await (const packet of packets) {
+    held.push(packet);
+    end += packet.samples;
+    const wanted = seq === 0 ? 1 : (MESSAGE_MS * sampleRateHz) / 1000;
+    if (end - start >= wanted) yield cut();
+  }
+  if (held.length > 0) yield cut();
+}

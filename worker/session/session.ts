@@ -1,0 +1,314 @@
+/** The Durable Object of one session: its text is recorded on the tape, and the tape played to whoever connects. */
+import { DurableObject } from "cloudflare:workers";
+import { CLOSE, type ClientMessage, type TerminalMessage } from "../../protocol/messages.ts";
+import { errorMessage, failureOf, GatewayError, type Failure } from "../errors.ts";
+import { log, logBug } from "../log.ts";
+import { afterSchema, clientMessageSchema } from "../schemas.ts";
+import { config, providers, transcoder } from "../setup.ts";
+import type { SpeechRequest } from "../speech-request.ts";
+import { Connection, generationOf, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
+import { encodeTape } from "./encode.ts";
+import { cutMessages } from "./messages.ts";
+import { Outbox, START, type Position } from "./outbox.ts";
+import {
+  dueAt,
+  sessionStatus,
+  stateAfter,
+  type Lifetimes,
+  type SessionCounts,
+  type SessionRecord,
+  type SessionStatus,
+} from "./record.ts";
+import { record, type Recording } from "./recorder.ts";
+import { segmentText } from "./segmenter.ts";
+import { tapeStorage } from "./tape-storage.ts";
+import { Tape } from "./tape.ts";
+
+/** Longest message a client may send, in characters or bytes: an ack has about 30. */
+const MAX_CLIENT_MESSAGE = 4096;
+
+const RECORD = "record";
+
+const LIFETIMES: Lifetimes = {
+  unclaimedMs: config.UNCLAIMED_TTL_MS,
+  graceMs: config.RECONNECT_GRACE_MS,
+  endedMs: config.ENDED_TTL_MS,
+};
+
+const CANCELLED: Failure = { reason: "cancelled", message: "the session was cancelled" };
+const ABANDONED: Failure = { reason: "cancelled", message: "the client did not come back in time" };
+
+export class Session extends DurableObject<Env> {
+  #record: SessionRecord | undefined;
+  #recording: Promise<Recording> | undefined;
+  /** Stops the recorder, and the player of the moment. */
+  readonly #recorder = new AbortController();
+  #player: AbortController | undefined;
+  #connection: Connection | undefined;
+  #generation = 0;
+  readonly #outbox = new Outbox(config.STALL_TIMEOUT_MS, (connection) => {
+    connection.close(CLOSE.tryLater, "stalled");
+    void this.#disconnected(connection.generation);
+  });
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#record = ctx.storage.kv.get<SessionRecord>(RECORD);
+    // What played to them went with the object that accepted them: their clients resume.
+    for (const socket of ctx.getWebSockets()) socket.close(CLOSE.restart, "restarted");
+  }
+
+  async create(request: SpeechRequest): Promise<void> {
+    this.#record = { request, state: "created", createdAt: Date.now(), droppedAt: 0 };
+    await this.#save();
+  }
+
+  async status(): Promise<SessionStatus | undefined> {
+    if (!this.#record) return undefined;
+    const { request, counts } = this.#record;
+    const now = counts ?? this.#counts(request, await this.#recording);
+    return sessionStatus(this.ctx.id.toString(), this.#record, now);
+  }
+
+  /** @returns false if there is no such session. One that has ended stays as it ended. */
+  async cancel(): Promise<boolean> {
+    if (!this.#record) return false;
+    await this.#end(errorMessage(CANCELLED));
+    return true;
+  }
+
+  /** A client connects: from now on it is the one that the session is played to. */
+  override fetch(request: Request): Response {
+    try {
+      const after = this.#judgeAfter(new URL(request.url).searchParams.get("after"));
+      const { 0: client, 1: server } = new WebSocketPair();
+      this.ctx.acceptWebSocket(server);
+      this.#connection?.close(CLOSE.takenOver, "taken over by a newer connection");
+      const connection = new Connection(server, {
+        generation: ++this.#generation,
+        after,
+        isBinary: offersBinary(request),
+        windowBytes: config.WINDOW_BYTES,
+      });
+      this.#connection = connection;
+      this.ctx.waitUntil(this.#serve(connection, after));
+      return upgraded(request, client);
+    } catch (error) {
+      return refuseWebSocket(request, failureOf(error));
+    }
+  }
+
+  /** @throws GatewayError `unknown_session` and `invalid_after`. */
+  #judgeAfter(value: string | null): number {
+    if (!this.#record) throw new GatewayError("unknown_session", "there is no such session, or it has expired");
+    const parsed = afterSchema.safeParse(value ?? "0");
+    if (!parsed.success) throw new GatewayError("invalid_after", "after must be the seq of an audio message, or 0");
+    const last = this.#record.counts?.messages ?? this.#outbox.sent.seq;
+    if (parsed.data > last)
+      throw new GatewayError("invalid_after", `after=${parsed.data} is above the last seq, ${last}`);
+    return parsed.data;
+  }
+
+  /** Plays the session to a new connection: on from what is at hand, else from the tape. */
+  async #serve(connection: Connection, after: number): Promise<void> {
+    const { final, counts, state } = this.#record!;
+    if (final && (state === "cancelled" || after === counts!.messages)) return this.#tell(final);
+    const { tape } = await (this.#recording ??= this.#open());
+    if (connection !== this.#connection) return; // taken over, or gone, while the tape was opened
+    if (!this.#record!.final) await this.#streaming();
+    if (!this.#player || !this.#outbox.catchUp(connection)) this.ctx.waitUntil(this.#play(tape, after));
+    this.#outbox.connect(connection);
+  }
+
+  async #streaming(): Promise<void> {
+    const kept = this.#record!;
+    this.#record = { ...kept, state: "streaming", startedAt: kept.startedAt ?? Date.now(), droppedAt: 0 };
+    await this.#save({ allowUnconfirmed: true });
+  }
+
+  /** Opens the tape, and has recorded what is still missing on it. */
+  async #open(): Promise<Recording> {
+    const { request, final } = this.#record!;
+    const tape = await Tape.open(tapeStorage(this.ctx.storage), request.voiceRateHz);
+    const { signal } = this.#recorder;
+    const recording: Recording = {
+      request,
+      segments: segmentText(request.text, request.language, request.maxChars),
+      tape,
+      limits: {
+        firstAudioTimeoutMs: config.FIRST_AUDIO_TIMEOUT_MS,
+        gapTimeoutMs: config.GAP_TIMEOUT_MS,
+        attempts: config.PROVIDER_ATTEMPTS,
+      },
+      counts: { utterances: 0, retries: 0 },
+      mayGoOn: () => this.#outbox.sentUpTo(tape.durationMs - config.TAPE_LEAD_MS, signal),
+    };
+    if (final) tape.end();
+    else this.ctx.waitUntil(this.#fill(recording, signal));
+    return recording;
+  }
+
+  async #fill(recording: Recording, signal: AbortSignal): Promise<void> {
+    const { request, tape } = recording;
+    try {
+      const provider = providers.get(request.provider);
+      if (!provider) throw new GatewayError("not_ready", `provider ${request.provider} is not set up any more`);
+      await record(recording, provider, signal);
+      tape.end();
+    } catch (error) {
+      if (!signal.aborted) tape.end(this.#failure(error));
+    }
+  }
+
+  /** Encodes the tape from its start and delivers the messages after `after`, then says how the session ended. */
+  async #play(tape: Tape, after: number): Promise<void> {
+    this.#player?.abort();
+    const player = new AbortController();
+    this.#player = player;
+    this.#outbox.rewind(after);
+    try {
+      const { request } = this.#record!;
+      const { packets, sampleRateHz } = encodeTape(tape, request, transcoder, config.TRANSCODER_WAIT_MS, player.signal);
+      let last: Position = START;
+      for await (const message of cutMessages(packets, sampleRateHz)) {
+        last = message;
+        if (message.seq <= after) continue;
+        await this.#outbox.deliver(message, player.signal);
+        this.#record!.firstAudioAt ??= Date.now();
+      }
+      const failure = tape.position.ended?.failure;
+      const { seq, endMs, endByte } = last;
+      await this.#end(failure ? errorMessage(failure) : { type: "eos", seq, duration_ms: endMs, bytes: endByte });
+    } catch (error) {
+      if (!player.signal.aborted) await this.#end(errorMessage(this.#failure(error)));
+    }
+  }
+
+  /** The session ends so, if it has not ended before; the client is told how it ended. */
+  async #end(final: TerminalMessage): Promise<void> {
+    const kept = this.#record!;
+    this.#player?.abort();
+    this.#player = undefined;
+    if (kept.final) return this.#tell(kept.final.type === "eos" ? final : kept.final);
+    this.#recorder.abort();
+    const recording = await this.#recording;
+    const counts = this.#counts(kept.request, recording);
+    if (recording && !recording.tape.position.ended) recording.tape.end();
+    const { firstAudioAt, startedAt } = kept;
+    this.#record = { ...kept, state: stateAfter(final), final, counts, endedAt: Date.now() };
+    log("stream", {
+      session: this.ctx.id.toString(),
+      provider: kept.request.provider,
+      voice: kept.request.voice,
+      format: kept.request.format,
+      sample_rate_hz: kept.request.sampleRateHz,
+      ...counts,
+      first_audio_ms: firstAudioAt && startedAt && firstAudioAt - startedAt,
+      ms: Date.now() - (startedAt ?? kept.createdAt),
+      outcome: this.#record.state,
+      ...(final.type === "error" && { reason: final.reason }),
+    });
+    await this.#save();
+    this.#tell(final);
+  }
+
+  #tell(final: TerminalMessage): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#outbox.connect(undefined);
+    connection?.end(final);
+  }
+
+  /** The client of `generation` is gone; its session goes on without it for a while. */
+  async #disconnected(generation: number): Promise<void> {
+    if (generation !== this.#connection?.generation) return;
+    this.#connection = undefined;
+    this.#outbox.connect(undefined);
+    const kept = this.#record!;
+    if (kept.final) {
+      this.#player?.abort();
+      this.#player = undefined;
+      return;
+    }
+    this.#record = { ...kept, droppedAt: Date.now() };
+    await this.#save({ allowUnconfirmed: true });
+  }
+
+  override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    const connection = this.#connection;
+    if (!connection || generationOf(socket) !== connection.generation) return; // an older connection's last words
+    try {
+      const message = parseClientMessage(data);
+      if (message.type === "cancel") return await this.#end(errorMessage(CANCELLED));
+      const { sentSeq } = connection.window;
+      if (!connection.window.ack(message.seq)) {
+        throw new GatewayError("invalid_ack", `ack of ${message.seq}, but the last seq sent is ${sentSeq}`);
+      }
+      this.#outbox.wake();
+    } catch (error) {
+      connection.refuse(this.#failure(error));
+      await this.#disconnected(connection.generation);
+    }
+  }
+
+  override webSocketClose(socket: WebSocket): Promise<void> {
+    return this.#disconnected(generationOf(socket));
+  }
+
+  override webSocketError(socket: WebSocket): Promise<void> {
+    return this.#disconnected(generationOf(socket));
+  }
+
+  /** Gives up a session that nobody asks for: ends a stream without a client, forgets one that has ended. */
+  override async alarm(): Promise<void> {
+    const kept = this.#record;
+    if (kept && Date.now() < dueAt(kept, LIFETIMES, Date.now())) return this.#save({ allowUnconfirmed: true });
+    if (kept?.startedAt !== undefined && !kept.final) return this.#end(errorMessage(ABANDONED));
+    this.#record = undefined;
+    await this.ctx.storage.deleteAll();
+  }
+
+  #counts({ text }: SpeechRequest, recording: Recording | undefined): SessionCounts {
+    const { sent } = this.#outbox;
+    return {
+      characters: text.length,
+      segments: recording?.segments.length ?? 0,
+      segments_recorded: recording?.tape.position.segment ?? 0,
+      utterances: recording?.counts.utterances ?? 0,
+      retries: recording?.counts.retries ?? 0,
+      recorded_ms: Math.round(recording?.tape.durationMs ?? 0),
+      sent_ms: sent.endMs,
+      messages: sent.seq,
+      bytes: sent.endByte,
+    };
+  }
+
+  #failure(error: unknown): Failure {
+    if (!(error instanceof GatewayError)) logBug(error, { session: this.ctx.id.toString() });
+    return failureOf(error);
+  }
+
+  /** Keeps the record, and sets the alarm that its state calls for. */
+  async #save(options: DurableObjectPutOptions = {}): Promise<void> {
+    const { storage } = this.ctx;
+    const alarmAt = dueAt(this.#record!, LIFETIMES, Date.now());
+    await Promise.all([storage.put(RECORD, this.#record, options), storage.setAlarm(alarmAt, options)]);
+  }
+}
+
+/** @throws GatewayError `bad_message` and `payload_too_large`. */
+function parseClientMessage(data: string | ArrayBuffer): ClientMessage {
+  const length = typeof data === "string" ? data.length : data.byteLength;
+  if (length > MAX_CLIENT_MESSAGE) {
+    throw new GatewayError("payload_too_large", `a message may have at most ${MAX_CLIENT_MESSAGE} characters`);
+  }
+  let value: unknown;
+  try {
+    value = typeof data === "string" ? JSON.parse(data) : undefined;
+  } catch {
+    // answered below
+  }
+  const parsed = clientMessageSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new GatewayError("bad_message", 'a client says {"type":"ack","seq":N} or {"type":"cancel"} and nothing else');
+}

@@ -1,0 +1,95 @@
+/** The routes of sessions: judge a request, and hand it to the session's object. */
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { z } from "zod";
+import type { CreateSessionResponse } from "../protocol/messages.ts";
+import { GatewayError } from "./errors.ts";
+import { lastKnownCatalog } from "./providers/catalogs.ts";
+import { createSessionSchema } from "./schemas.ts";
+import { refuseWebSocket } from "./session/connection.ts";
+import { config, providers } from "./setup.ts";
+import { listed, toSpeechRequest } from "./speech-request.ts";
+
+type Request = Context<{ Bindings: Env }>;
+
+const bodySchema = createSessionSchema(config.MAX_TEXT_CHARS);
+
+/** A body's most bytes: every character may be written as \uXXXX, and the other fields are short. */
+const MAX_BODY_BYTES = config.MAX_TEXT_CHARS * 6 + 16_384;
+
+export const limitBody = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError: () => {
+    throw new GatewayError("payload_too_large", `the body may have at most ${MAX_BODY_BYTES} bytes`);
+  },
+});
+
+/** @throws GatewayError `invalid_request` that names the first wrong field. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  const field = path.join(".");
+  throw new GatewayError("invalid_request", field ? `${field}: ${message}` : message, field ? { field } : {});
+}
+
+async function readJson(c: Request): Promise<unknown> {
+  const type = c.req.header("content-type");
+  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+    throw new GatewayError("unsupported_media_type", "the body must be application/json");
+  }
+  try {
+    return await c.req.json();
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    throw new GatewayError("invalid_request", "the body is not valid JSON");
+  }
+}
+
+/** The object of a session, or undefined for what cannot be an id. Nothing is created by asking. */
+function sessionStub(c: Request) {
+  try {
+    return c.env.SESSIONS.get(c.env.SESSIONS.idFromString(c.req.param("id") ?? ""));
+  } catch {
+    return undefined;
+  }
+}
+
+function unknownSession(): GatewayError {
+  return new GatewayError("unknown_session", "there is no such session, or it has expired");
+}
+
+export async function createSession(c: Request): Promise<Response> {
+  const body = parse(bodySchema, await readJson(c));
+  const provider = providers.get(body.provider);
+  if (!provider) {
+    const known = listed([...providers.keys()]);
+    const message = `provider: there is no ${JSON.stringify(body.provider)}; there are ${known}`;
+    throw new GatewayError("invalid_request", message, { field: "provider" });
+  }
+  const catalog = await lastKnownCatalog(provider, (work) => c.executionCtx.waitUntil(work));
+  const id = c.env.SESSIONS.newUniqueId();
+  await c.env.SESSIONS.get(id).create(toSpeechRequest(body, catalog));
+  const wsUrl = new URL(`/v1/tts/stream/${id.toString()}`, c.req.url);
+  wsUrl.protocol = wsUrl.protocol === "https:" ? "wss:" : "ws:";
+  const created: CreateSessionResponse = { session_id: id.toString(), ws_url: wsUrl.href };
+  return c.json(created, 201);
+}
+
+export async function getSession(c: Request): Promise<Response> {
+  const status = await sessionStub(c)?.status();
+  if (!status) throw unknownSession();
+  return c.json(status);
+}
+
+export async function cancelSession(c: Request): Promise<Response> {
+  if (!(await sessionStub(c)?.cancel())) throw unknownSession();
+  return c.body(null, 204);
+}
+
+export async function openStream(c: Request): Promise<Response> {
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+    throw new GatewayError("upgrade_required", "this address takes a WebSocket");
+  }
+  return (await sessionStub(c)?.fetch(c.req.raw)) ?? refuseWebSocket(c.req.raw, unknownSession().failure);
+}
