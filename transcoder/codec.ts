@@ -1,5 +1,6 @@
 import {
   AV_CHANNEL_LAYOUT_MONO,
+  AV_CODEC_CAP_VARIABLE_FRAME_SIZE,
   AV_CODEC_FLAG_BITEXACT,
   AV_LOG_ERROR,
   AV_SAMPLE_FMT_S16,
@@ -167,7 +168,10 @@ function openContext(context: CodecContext, recipe: EncoderRecipe, sampleRateHz:
   context.timeBase = new Rational(1, sampleRateHz);
   context.setFlags(AV_CODEC_FLAG_BITEXACT);
   if (bitrate !== undefined) context.bitRate = BigInt(bitrate);
-  if (recipe.framesPerSecond) context.frameSize = Math.floor(sampleRateHz / recipe.framesPerSecond);
+  // Told a frame size, a codec that takes any pads its last frame to it.
+  if (recipe.framesPerSecond && !codec.hasCapabilities(AV_CODEC_CAP_VARIABLE_FRAME_SIZE)) {
+    context.frameSize = Math.floor(sampleRateHz / recipe.framesPerSecond);
+  }
   // Not as a Dictionary given to open2Sync: node-av 6.1.1 keeps a pointer that FFmpeg has freed (it crashed).
   for (const [name, value] of Object.entries(recipe.options ?? {})) {
     FFmpegError.throwIfError(context.setOption(name, value), name);

@@ -2,7 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { logLine } from "../service/http-service.ts";
 import type { Activity } from "./server.ts";
 
-/** A process that ends before it ever listened is not started again; one that did is, after this pause, in ms. */
+/** A process that ended is replaced after this pause, in ms. */
 const RESTART_MS = 500;
 
 /**
@@ -38,11 +38,11 @@ export function superviseFleet(processes: number): void {
 
   // The first one alone: if it cannot listen, none can, and it has said why.
   const first = cluster.fork();
-  const onFailedStart = (code: number) => process.exit(code || 1);
-  first.once("exit", onFailedStart);
+  first.once("exit", exitUnlistened);
   first.once("listening", () => {
-    first.off("exit", onFailedStart);
-    for (let more = 1; more < processes && !stopping; more++) cluster.fork();
+    first.off("exit", exitUnlistened);
+    if (stopping) return;
+    for (let more = 1; more < processes; more++) cluster.fork();
   });
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
@@ -66,6 +66,10 @@ export class FleetMember {
   totals(): Activity {
     return this.#totals;
   }
+}
+
+function exitUnlistened(code: number | null): void {
+  process.exit(code ?? 1);
 }
 
 function living(): Worker[] {

@@ -52,7 +52,7 @@ export class Resampler implements Disposable {
 
   /** What the filter still holds. Nothing may be pushed after it. */
   *finish(): Generator<Uint8Array> {
-    yield this.#convert();
+    if (this.#filled > 0) yield this.#convert();
     const total = Math.ceil((this.#consumed * this.#toHz) / this.#fromHz);
     const tail = this.#drain(null, 0);
     yield tail.subarray(0, Math.max(0, total - this.#produced) * BYTES_PER_SAMPLE);
