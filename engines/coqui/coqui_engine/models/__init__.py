@@ -1,0 +1,1 @@
+"""The library's models behind one small interface."""
