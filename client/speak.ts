@@ -1,0 +1,142 @@
+/** The command line: speaks a text through a running gateway, into a file or to standard output. */
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { text as readText } from "node:stream/consumers";
+import { parseArgs } from "node:util";
+import { FORMAT_TRAITS, FORMATS, isAudioFormat } from "../protocol/formats.ts";
+import { TtsClient, TtsError, type Voice } from "./tts-client.ts";
+
+const HELP = `Speaks a text through a running gateway (npm start), while it is being synthesised.
+
+  npm run speak -- "Hello there" --voice en-us --format mp3 -o hello.mp3
+  npm run --silent speak -- "Hello there" --format wav -o - | aplay
+  echo "Hello there" | npm run speak -- -
+
+  TEXT                what to say; "-" reads it from standard input
+  -v, --voice ID      default en-us; --list shows them all
+  -p, --provider ID   default: the one that has the voice
+  -l, --language TAG  BCP 47, such as en-US; default: the voice's own
+  -f, --format NAME   ${FORMATS.join(", ")}; default: mp3, or by the ending of -o
+  -r, --rate HZ       sample rate; default: the voice's own, or the nearest the format has
+  -o, --output FILE   default: speech.<format>; "-" is standard output
+      --url URL       the gateway; default http://localhost:8787, or GATEWAY_URL
+      --list          lists voices, those of --provider and --language if given
+  -h, --help
+`;
+
+class UsageError extends Error {}
+
+function parseCommandLine() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      voice: { type: "string", short: "v", default: "en-us" },
+      provider: { type: "string", short: "p" },
+      language: { type: "string", short: "l" },
+      format: { type: "string", short: "f" },
+      rate: { type: "string", short: "r" },
+      output: { type: "string", short: "o" },
+      url: { type: "string", default: process.env.GATEWAY_URL ?? "http://localhost:8787" },
+      list: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  return { ...values, positionals };
+}
+
+type Arguments = ReturnType<typeof parseCommandLine>;
+
+function chooseFormat({ format, output }: Arguments) {
+  const ending = output?.split(".").at(-1);
+  const chosen = format ?? FORMATS.find((name) => FORMAT_TRAITS[name].extension === ending || name === ending) ?? "mp3";
+  if (!isAudioFormat(chosen)) throw new UsageError(`--format ${chosen}: choose one of ${FORMATS.join(", ")}`);
+  return chosen;
+}
+
+async function chooseProvider(client: TtsClient, { provider, voice }: Arguments): Promise<string> {
+  if (provider) return provider;
+  const voices = await client.voices();
+  const match = voices.find(({ id }) => id === voice);
+  if (!match) throw new UsageError(`no provider has a voice ${voice}; --list shows what there is`);
+  return match.provider;
+}
+
+function printVoices(voices: readonly Voice[]): void {
+  for (const { provider, id, language, name } of voices) {
+    console.log([provider.padEnd(10), id.padEnd(24), language.padEnd(10), name].join(" "));
+  }
+}
+
+/** How a stream is doing, kept on one line of a terminal. */
+class Progress {
+  readonly #startedAt = performance.now();
+  #firstAudio = "";
+  #bytes = 0;
+  #line = "";
+
+  get seconds(): string {
+    return `${((performance.now() - this.#startedAt) / 1000).toFixed(2)} s`;
+  }
+
+  update(audioMs: number, bytes: number): void {
+    this.#firstAudio ||= this.seconds;
+    this.#bytes += bytes;
+    this.#line = `${(audioMs / 1000).toFixed(1)} s of audio, ${this.#bytes} bytes, first audio after ${this.#firstAudio}`;
+    if (process.stderr.isTTY) process.stderr.write(`\r${this.#line}`);
+  }
+
+  finish(destination: string): void {
+    const line = process.stderr.isTTY ? "" : this.#line;
+    console.error(`${line}\n${destination}: complete after ${this.seconds}`);
+  }
+}
+
+async function speak(client: TtsClient, args: Arguments, text: string): Promise<void> {
+  const format = chooseFormat(args);
+  const provider = await chooseProvider(client, args);
+  const output = args.output ?? `speech.${FORMAT_TRAITS[format].extension}`;
+  const progress = new Progress();
+  const stream = client.speak({
+    provider,
+    voice: args.voice,
+    text,
+    target_format: format,
+    ...(args.rate && { sample_rate_hz: Number(args.rate) }),
+    ...(args.language && { language: args.language }),
+  });
+  let next = await stream.next(); // a refused request leaves no empty file
+  const sink = output === "-" ? process.stdout : createWriteStream(output);
+  for (; !next.done; next = await stream.next()) {
+    const { audio, ptsMs = 0 } = next.value;
+    progress.update(ptsMs, audio.length);
+    if (!sink.write(audio)) await once(sink, "drain");
+  }
+  progress.update(next.value.duration_ms, 0);
+  if (sink !== process.stdout) await once(sink.end(), "close");
+  progress.finish(output === "-" ? "standard output" : output);
+}
+
+async function main(): Promise<void> {
+  const args = parseCommandLine();
+  if (args.help) return void process.stdout.write(HELP);
+  const client = new TtsClient(args.url);
+  if (args.list) {
+    const { provider, language } = args;
+    return printVoices(await client.voices({ ...(provider && { provider }), ...(language && { language }) }));
+  }
+  const [text, ...others] = args.positionals;
+  if (text === undefined || others.length > 0) throw new UsageError("give one TEXT to speak (in quotes), or --help");
+  await speak(client, args, text === "-" ? await readText(process.stdin) : text);
+}
+
+function explain(error: unknown): string {
+  if (error instanceof TtsError) return `${error.reason}: ${error.message}`;
+  if (error instanceof TypeError && error.message === "fetch failed") return "no gateway answers there: npm start";
+  return error instanceof Error ? error.message : String(error);
+}
+
+process.stdout.on("error", () => process.exit(0)); // the player that was piped to has closed
+main().catch((error: unknown) => {
+  console.error(explain(error));
+  process.exitCode = 1;
+});
