@@ -91,7 +91,8 @@ export async function writeBytes({ response, signal }: Exchange, bytes: Uint8Arr
 export async function readJson(request: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left early, a plain `for await` would destroy the request, and the rest of the body then blocks its connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     length += chunk.length;
     if (length > maxBytes) {
       throw new HttpError(413, invalid("text_too_long", `the request body is over ${maxBytes} bytes`));
@@ -177,6 +178,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const client = new AbortController();
     response.once("close", () => {
       if (!response.writableFinished) client.abort(new Error("the client went away"));
+      // Kept alive, this connection would hold up the drain.
+      if (draining) setImmediate(() => server.closeIdleConnections());
     });
     response.on("error", () => {}); // a write after the client left; the abort above says so
     const exchange = { request, response, url, signal: client.signal, log: {} };
