@@ -38,6 +38,8 @@ const settings = z.object({
   ENDED_TTL_MS: milliseconds(900_000),
 });
 
+export const SETTING_NAMES = Object.keys(settings.shape) as readonly (keyof Config)[];
+
 export type Config = z.output<typeof settings>;
 
 /**
