@@ -121,7 +121,8 @@ export function createEspeak(options: EspeakOptions): { service: ServiceOptions;
       "GET /v1/voices": ({ response }) => {
         sendJson(response, 200, { voices: Array.from(readyVoices().values(), ({ voice }) => voice) });
       },
-      "GET /v1/info": ({ response }) =>
+      "GET /v1/info": ({ response }) => {
+        readyVoices();
         sendJson(response, 200, {
           engine: "espeak-ng",
           version: espeakPackage.version,
@@ -131,7 +132,8 @@ export function createEspeak(options: EspeakOptions): { service: ServiceOptions;
           syntheses_started: pool.started,
           syntheses_active: pool.active,
           queued: pool.queued,
-        }),
+        });
+      },
     },
   };
   return { service, stop: () => pool.close() };
