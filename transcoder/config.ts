@@ -11,7 +11,7 @@ export interface Config extends Limits {
   /** 0: any free port. */
   port: number;
   host: string;
-  /** Processes that encode; with one, the process itself does. */
+  /** Processes that encode, beside the one that supervises them. */
   processes: number;
 }
 

@@ -13,15 +13,11 @@ function readConfig(): Config {
 }
 
 const config = readConfig();
-if (cluster.isPrimary && config.processes > 1) {
+if (cluster.isPrimary) {
   superviseFleet(config.processes);
 } else {
   const { transcoderService } = await import("./server.ts"); // FFmpeg's 40 MB, which the supervisor does not need
-  if (cluster.isPrimary) {
-    await runService(transcoderService(config));
-  } else {
-    const fleet = new FleetMember();
-    const onActivity = fleet.report.bind(fleet);
-    await runService(transcoderService({ ...config, onActivity, totals: () => fleet.totals() }));
-  }
+  const fleet = new FleetMember();
+  const onActivity = fleet.report.bind(fleet);
+  await runService(transcoderService({ ...config, onActivity, totals: () => fleet.totals() }));
 }

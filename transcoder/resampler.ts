@@ -22,6 +22,8 @@ export class Resampler implements Disposable {
   readonly #block: Buffer;
   #filled = 0;
   #out: Buffer;
+  /** The last sample that was consumed. */
+  readonly #last = new Uint8Array(BYTES_PER_SAMPLE);
   #consumed = 0;
   #produced = 0;
 
@@ -57,13 +59,15 @@ export class Resampler implements Disposable {
     const tail = this.#drain(null, 0);
     yield tail.subarray(0, Math.max(0, total - this.#produced) * BYTES_PER_SAMPLE);
     this.#produced += tail.length / BYTES_PER_SAMPLE;
-    // libswresample gives nothing for an input shorter than its filter: about a millisecond, which silence stands for.
-    if (this.#produced < total) yield new Uint8Array((total - this.#produced) * BYTES_PER_SAMPLE);
+    // libswresample may stop a sample short, and gives nothing for an input shorter than its filter (a millisecond).
+    const missing = total - this.#produced;
+    if (missing > 0) yield Buffer.alloc(missing * BYTES_PER_SAMPLE, this.#last);
   }
 
   #convert(): Uint8Array {
     const samples = this.#filled / BYTES_PER_SAMPLE;
     const out = this.#drain([this.#block.subarray(0, this.#filled)], samples);
+    this.#last.set(this.#block.subarray(this.#filled - BYTES_PER_SAMPLE, this.#filled));
     this.#filled = 0;
     this.#consumed += samples;
     this.#produced += out.length / BYTES_PER_SAMPLE;

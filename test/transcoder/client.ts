@@ -1,7 +1,7 @@
 /** A client of the transcoder that can stall, cut, dawdle and leave, over real HTTP. */
 import { once } from "node:events";
 import { json } from "node:stream/consumers";
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import {
   decodeEnvelopes,
   encodeAudio,
@@ -25,6 +25,9 @@ export interface Transcoded {
 
 export type Query = Record<string, string | number>;
 
+/** Kept, as a gateway keeps them. */
+const connections = new Agent({ keepAlive: true });
+
 /** One request whose body is still open. */
 export class OpenStream {
   readonly #request: ReturnType<typeof httpRequest>;
@@ -33,7 +36,7 @@ export class OpenStream {
   constructor(url: string, query: Query) {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) search.set(name, String(value));
-    this.#request = httpRequest(`${url}/v1/transcode?${search.toString()}`, { method: "POST", agent: false });
+    this.#request = httpRequest(`${url}/v1/transcode?${search.toString()}`, { method: "POST", agent: connections });
     this.#response = once(this.#request, "response").then(([response]) => response as IncomingMessage);
     this.#response.catch(() => {}); // a test that leaves does not wait for it
     this.#request.on("error", () => {});

@@ -72,6 +72,17 @@ describe("the encoder", () => {
     expect(encode([{ hz: 22_050, pcm }], [2])).toEqual(encode([{ hz: 22_050, pcm }], [100_000]));
   });
 
+  it("holds a steady level to the last sample, whatever the rate", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1_000, max: 96_000 }), fc.integer({ min: 0, max: 3_000 }), (hz, length) => {
+        const pieces = encode([{ hz, pcm: new Int16Array(length).fill(10_000) }], [1_000]);
+        const samples = pieces.flatMap(({ data }) => [...new Int16Array(data.slice().buffer)]);
+        expect(samples.every((sample) => Math.abs(sample - 10_000) < 600)).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it("resamples any input the same in any pieces, also over changes of rate, and loses nothing", () => {
     const part = fc.record({
       hz: fc.oneof(fc.constantFrom(8_000, 11_111, 22_050, 24_000, 48_000), fc.integer({ min: 1_000, max: 96_000 })),

@@ -15,8 +15,8 @@ interface Running {
   child: ChildProcess;
   url: string;
   exited: Promise<number | null>;
-  /** The log line of this event, once it has come. */
-  line(event: string): Promise<Record<string, unknown>>;
+  /** The last log line of this event, once `count` of them have come. */
+  line: (event: string, count?: number) => Promise<Record<string, unknown>>;
 }
 
 const children: ChildProcess[] = [];
@@ -37,11 +37,12 @@ async function start(env: Record<string, string>): Promise<Running> {
     lines.push(JSON.parse(text) as Record<string, unknown>),
   );
   child.stderr!.resume();
-  const line = async (event: string) => {
-    await expect.poll(() => lines.some((entry) => entry.event === event), { timeout: 10_000 }).toBe(true);
-    return lines.find((entry) => entry.event === event)!;
+  const line = async (event: string, count = 1) => {
+    const found = () => lines.filter((entry) => entry.event === event);
+    await expect.poll(() => found().length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
+    return found().at(-1)!;
   };
-  return { child, exited, line, url: (await line("listening")).url as string };
+  return { child, exited, line, url: (await line("listening", Number(env.PROCESSES))).url as string };
 }
 
 describe.each(["1", "3"])("the transcoder as %s process(es)", (processes) => {
@@ -58,7 +59,9 @@ describe.each(["1", "3"])("the transcoder as %s process(es)", (processes) => {
     const { samples, error } = await result;
     expect(error).toBeUndefined();
     expect(samples).toBe(156 + 48_000);
+    const completed = performance.now();
     expect(await exited).toBe(0);
+    expect(performance.now() - completed).toBeLessThan(5_000); // though the client keeps the connection
   });
 
   it("does not wait for connections that a client only keeps", async () => {
@@ -99,7 +102,7 @@ describe("a fleet of processes", () => {
     const streams = Array.from({ length: 4 }, () => new OpenStream(url, { format: "mp3", sample_rate: 24_000 }));
     for (const stream of streams) expect(await stream.status()).toBe(200);
     const broken = Promise.allSettled(streams.map((stream) => stream.result()));
-    const { pid } = await line("listening");
+    const { pid } = await line("process_started", 2);
     process.kill(pid as number, "SIGKILL");
     await line("process_ended");
     await expect.poll(() => info(url)).toMatchObject({ active_streams: 2 });
