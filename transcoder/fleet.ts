@@ -63,6 +63,8 @@ export class FleetMember {
   #totals: Activity = { active_streams: 0, open_encoders: 0 };
 
   constructor() {
+    // A signal to the whole group comes a second time from the supervisor: by default that one would kill.
+    process.on("SIGTERM", () => {}).on("SIGINT", () => {});
     process.on("message", (totals: Activity) => (this.#totals = totals));
   }
 

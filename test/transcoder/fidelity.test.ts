@@ -151,10 +151,14 @@ describe("containers", () => {
       ["mp3", 44_100, 128_000],
       ["aac", 24_000, 32_000],
       ["opus", 24_000, 16_000],
+      ["opus", 48_000, 256_000], // packets longer than an Ogg segment
     ];
     for (const [format, rate, bitrate] of asked) {
       const query = { format, sample_rate: rate, bitrate };
-      const { bytes, samples } = await transcode(service.url, query, body(tone(TONE_HZ, rate, 4), rate));
+      const encoded = await transcode(service.url, query, body(tone(TONE_HZ, rate, 4), rate));
+      const { bytes, samples } = encoded;
+      const decoded = await decode(format, encoded);
+      expect(pitch(decoded.samples.subarray(rate, -rate), decoded.sampleRateHz)).toBeCloseTo(TONE_HZ, 0);
       const ratio = (bytes.length * 8 * rate) / samples / bitrate;
       expect(ratio).toBeGreaterThan(0.5);
       expect(ratio).toBeLessThan(format === "opus" ? 2.5 : 1.1); // opus: a target that a sine overruns

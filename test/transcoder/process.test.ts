@@ -25,7 +25,11 @@ afterEach(() => {
 });
 
 function launch(env: Record<string, string>): { child: ChildProcess; exited: Promise<number | null> } {
-  const child = spawn(process.execPath, [MAIN], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [MAIN], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true, // a group of its own
+  });
   children.push(child);
   return { child, exited: once(child, "exit").then(([code]) => code as number | null) };
 }
@@ -46,13 +50,17 @@ async function start(env: Record<string, string>): Promise<Running> {
 }
 
 describe.each(["1", "3"])("the transcoder as %s process(es)", (processes) => {
-  it("lets a running stream end after SIGTERM, then exits with 0", async () => {
+  it.each([
+    ["it", "SIGTERM"],
+    ["its whole group", "SIGTERM"],
+    ["its whole group", "SIGINT"],
+  ] as const)("lets a running stream end after %s gets a %s, then exits with 0", async (receiver, signal) => {
     const { child, url, exited, line } = await start({ PROCESSES: processes });
     const stream = new OpenStream(url, { format: "opus", sample_rate: 24_000 });
     expect(await stream.status()).toBe(200);
     const result = stream.result();
     await stream.send(formatEvent(22_050), ...audioEnvelopes(glide(22_050, 1), 2_205));
-    child.kill("SIGTERM");
+    process.kill(receiver === "it" ? child.pid! : -child.pid!, signal);
     await line("draining");
     await stream.send(...audioEnvelopes(glide(22_050, 1), 2_205), encodeEnd());
     stream.end();
