@@ -1,6 +1,7 @@
 import { encodedRate, type AudioFormat } from "../protocol/formats.ts";
+import { wavHeader } from "../protocol/wav.ts";
 import { openCodec, type AudioCodec, type Encoded } from "./codec.ts";
-import { flacHeader, wavHeader } from "./headers.ts";
+import { flacHeader } from "./flac-header.ts";
 import { OggOpusWriter } from "./ogg-opus.ts";
 import { Resampler } from "./resampler.ts";
 
