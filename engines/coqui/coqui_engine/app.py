@@ -63,6 +63,7 @@ def create_app(engine: Engine) -> ASGIApp:
         ],
         exception_handlers={Refusal: _refuse, HTTPException: _no_route, ClientDisconnect: _gone, Exception: _internal},
     )
+    app.router.redirect_slashes = False
     return _with_log(app)
 
 
@@ -119,14 +120,14 @@ async def _internal(request: Request, error: Exception) -> Response:
     return _error(500, ErrorBody("internal", "internal error", retryable=True))
 
 
-_UNLOGGED = {"/healthz", "/readyz"}  # asked every second or so
+_UNLOGGED = {"/healthz", "/readyz", "/v1/info"}  # asked every second or so
 
 
 def _with_log(app: ASGIApp) -> ASGIApp:
     """One log line a request, when it is over."""
 
     async def logged(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _UNLOGGED:
+        if scope["type"] != "http":
             await app(scope, receive, send)
             return
         log: dict[str, Any] = {}
@@ -144,6 +145,7 @@ def _with_log(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, noting_status)
         finally:
             ms = round((time.monotonic() - started) * 1000)
-            log_line("request", method=scope["method"], path=scope["path"][:200], status=status, ms=ms, **log)
+            if scope["path"] not in _UNLOGGED:
+                log_line("request", method=scope["method"], path=scope["path"][:200], status=status, ms=ms, **log)
 
     return logged

@@ -22,8 +22,9 @@ from .base import SpeechModel
 from .sentence import SentenceModel
 from .xtts import XttsModel, clone_voices, use_soundfile
 
-# Short and long: what is compiled or allocated on first use is there before the first request.
-_WARM_UP_TEXT = "Hello. This sentence is spoken once, before anybody listens, so that nobody has to wait for it."
+# Short and long, with a number (the library loads what writes numbers out on first use, which takes seconds): what is
+# loaded, compiled or allocated once is there before the first request.
+_WARM_UP_TEXT = "Hello. This sentence is spoken 1 time, before anybody listens, so that nobody has to wait for it."
 
 
 @dataclass(frozen=True)
