@@ -15,7 +15,13 @@ const SHORTEST_CLAUSE_CHARS = 20;
 
 // Intl.Segmenter ends a sentence after these although it goes on: titles, initials, and what is followed by a number.
 const ABBREVIATION =
-  /(?:^|[\s("'\u2018\u201c\u00bf\u00a1])(?:\p{Lu}|Dr|Mr|Mrs|Ms|Mx|Prof|Rev|Hon|Sr|Jr|St|Gen|Col|Sgt|Capt|Lt|Cmdr|Gov|Sen|Rep|vs|etc|e\.g|i\.e|cf|No|Nos|Vol|Fig|pp?|approx|ca|Ph\.D|U\.S|z\.\s?B|bzw|Nr|Abs|Hr|Fr|usw|d\.\s?h|Sra|Srta|Ud|Uds|Mme|Mlle|Dott|Sig)\.\s*$/u;
+  /(?:^|[\s("'\u2018\u201c\u00bf\u00a1])(?:\p{Lu}|Dr|Mr|Mrs|Ms|Mx|Prof|Rev|Hon|Sr|Jr|St|Gen|Col|Sgt|Capt|Lt|Cmdr|Gov|Sen|Rep|vs|etc|e\.g|i\.e|cf|No|Nos|Vol|Fig|pp?|approx|ca|Ph\.D|U\.S|z(?:\.\s?B)?|d(?:\.\s?h)?|bzw|Nr|Abs|Hr|Fr|usw|Sra|Srta|Ud|Uds|Mme|Mlle|Dott|Sig)\.$/u;
+
+/** More than any of these has, with the character before it and its full stop. */
+const LONGEST_ABBREVIATION_CHARS = 16;
+
+/** Of what a reader takes for one character, such as a family of emoji, in UTF-16 code units. */
+const LONGEST_CHARACTER = 64;
 
 const SPEAKABLE = /[\p{L}\p{N}]/u;
 const CLAUSE_END =
@@ -31,16 +37,29 @@ function trimmed(text: string, { start, end }: Span): Segment {
   return { text: piece.trim(), start: start + (piece.length - piece.trimStart().length) };
 }
 
+/** Whether a sentence goes on behind `span`: it ends in an abbreviation, not in a line's end, or within a word. */
+function goesOn(text: string, { start, end }: Span): boolean {
+  const { length } = text.slice(start, end).trimEnd();
+  const lastWords = text.slice(start + Math.max(0, length - LONGEST_ABBREVIATION_CHARS), start + length);
+  if (start + length === end) return /[?!]$/.test(lastWords) && /^[a-z0-9]/.test(text.slice(end, end + 1)); // in a URL
+  return ABBREVIATION.test(lastWords) && !text.slice(start + length, end).includes("\n");
+}
+
+/** Looks at every character a bounded number of times: a text made to be slow must not hold up the isolate. */
 function sentences(text: string, language: string): Span[] {
   const spans: Span[] = [];
+  let lastSpeaks = false;
   for (const { index, segment } of new Intl.Segmenter(language, { granularity: "sentence" }).segment(text)) {
     const last = spans.at(-1);
     const end = index + segment.length;
-    const goesOn =
-      last && ABBREVIATION.test(text.slice(last.start, last.end)) && !/\n\s*$/.test(text.slice(last.start, last.end));
-    if (last && (goesOn || !SPEAKABLE.test(segment) || !SPEAKABLE.test(text.slice(last.start, last.end))))
+    const speaks = SPEAKABLE.test(segment);
+    if (last && (!speaks || !lastSpeaks || goesOn(text, last))) {
       last.end = end;
-    else spans.push({ start: index, end });
+      lastSpeaks ||= speaks;
+    } else {
+      spans.push({ start: index, end });
+      lastSpeaks = speaks;
+    }
   }
   return spans;
 }
@@ -62,9 +81,11 @@ function cutWithin(text: string, maxChars: number): number {
   const space = head.search(/\s\S*$/u);
   if (space > 0) return space + 1;
   let cut = 0;
-  for (const { index, segment } of new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(head)) {
-    const whole = index + segment.length < head.length || head.length === text.length;
-    if (whole) cut = index + segment.length;
+  // A character that reaches over the limit is seen whole, else its first half would count as one.
+  const around = text.slice(0, maxChars + LONGEST_CHARACTER);
+  for (const { index } of new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(around)) {
+    if (index > maxChars) break;
+    cut = index;
   }
   if (cut > 0) return cut;
   // A single character longer than the limit (stacked marks): cut it, but never inside a surrogate pair.
@@ -73,7 +94,8 @@ function cutWithin(text: string, maxChars: number): number {
 
 /**
  * The text's segments in order. Put together they are the text, but for white space; none is blank or longer than
- * `maxChars`; one without a letter or digit occurs only if the whole text has none.
+ * `maxChars`. One without a letter or digit occurs only if the whole text has none: a longer run of such characters than
+ * `maxChars` is passed over, for an engine finds nothing to speak in it and would fail the session.
  */
 export function segmentText(text: string, language: string, maxChars: number): Segment[] {
   const segments: Segment[] = [];
@@ -82,7 +104,7 @@ export function segmentText(text: string, language: string, maxChars: number): S
     const sentence = text.slice(start, span.end);
     if (segments.length === 0 && sentence.length > LONG_FIRST_SENTENCE_CHARS) {
       const clause = firstClauseEnd(sentence);
-      if (clause !== undefined && clause <= maxChars) {
+      if (clause !== undefined && clause <= maxChars && SPEAKABLE.test(sentence.slice(0, clause))) {
         segments.push(trimmed(text, { start, end: start + clause }));
         start += clause;
       }
@@ -96,5 +118,6 @@ export function segmentText(text: string, language: string, maxChars: number): S
     const rest = trimmed(text, { start, end: span.end });
     if (rest.text) segments.push(rest);
   }
-  return segments;
+  const speakable = segments.filter((segment) => SPEAKABLE.test(segment.text));
+  return speakable.length > 0 ? speakable : segments;
 }
