@@ -116,7 +116,7 @@ describe("eSpeak", () => {
 
   test("keeps voices and speeds of concurrent requests apart", async () => {
     const text = "One two three four, information, restaurant.";
-    const asked = ["en-us", "de", "fr-fr"].flatMap((voice) => [0.8, 1.5].map((speed) => ({ text, voice, speed })));
+    const asked = ["en-us", "de", "fr-fr"].flatMap((voice) => [0.8, 1, 1.5].map((speed) => ({ text, voice, speed })));
     const alone: number[] = [];
     for (const request of asked) alone.push((await speak(url, request)).pcm.length);
     for (let round = 0; round < 5; round++) {
@@ -133,7 +133,7 @@ describe("eSpeak", () => {
     const began = performance.now();
     const client = new AbortController();
     await untilFirstAudio(await post(url, { text: LONG, voice: "en-us" }, client.signal));
-    expect(performance.now() - began).toBeLessThan(200);
+    expect(performance.now() - began).toBeLessThan(500);
     client.abort();
   });
 });
