@@ -1,4 +1,4 @@
-/** One client's WebSocket: its window, its way of framing audio, its generation. */
+/** One client's WebSocket: its window, its way of framing audio. */
 import {
   BINARY_HEADER_BYTES,
   BINARY_SUBPROTOCOL,
@@ -11,17 +11,10 @@ import type { Message } from "./messages.ts";
 import { SendWindow } from "./send-window.ts";
 
 export interface ConnectionOptions {
-  /** Of two connections to a session the one with the higher generation counts. */
-  generation: number;
   /** The last seq the client has. */
   after: number;
   isBinary: boolean;
   windowBytes: number;
-}
-
-/** Of a socket that a {@link Connection} was made for. */
-export function generationOf(socket: WebSocket): number {
-  return socket.deserializeAttachment() as number;
 }
 
 function binaryFrame(seq: number, data: Uint8Array): Uint8Array {
@@ -50,16 +43,13 @@ function sayAndClose(socket: WebSocket, message: TerminalMessage): void {
 
 export class Connection {
   readonly socket: WebSocket;
-  readonly generation: number;
   readonly window: SendWindow;
   readonly #isBinary: boolean;
 
-  constructor(socket: WebSocket, { generation, after, isBinary, windowBytes }: ConnectionOptions) {
+  constructor(socket: WebSocket, { after, isBinary, windowBytes }: ConnectionOptions) {
     this.socket = socket;
-    this.generation = generation;
     this.window = new SendWindow(windowBytes, after);
     this.#isBinary = isBinary;
-    socket.serializeAttachment(generation);
   }
 
   get progress(): number {

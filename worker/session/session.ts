@@ -6,7 +6,7 @@ import { log, logBug } from "../log.ts";
 import { afterSchema, clientMessageSchema } from "../schemas.ts";
 import { config, providers, transcoder } from "../setup.ts";
 import type { SpeechRequest } from "../speech-request.ts";
-import { Connection, generationOf, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
+import { Connection, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
 import { encodeTape } from "./encode.ts";
 import { cutMessages } from "./messages.ts";
 import { Outbox, START, type Position } from "./outbox.ts";
@@ -45,17 +45,14 @@ export class Session extends DurableObject<Env> {
   readonly #recorder = new AbortController();
   #player: AbortController | undefined;
   #connection: Connection | undefined;
-  #generation = 0;
   readonly #outbox = new Outbox(config.STALL_TIMEOUT_MS, (connection) => {
     connection.close(CLOSE.tryLater, "stalled");
-    void this.#disconnected(connection.generation);
+    void this.#disconnected(connection);
   });
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#record = ctx.storage.kv.get<SessionRecord>(RECORD);
-    // What played to them went with the object that accepted them: their clients resume.
-    for (const socket of ctx.getWebSockets()) socket.close(CLOSE.restart, "restarted");
   }
 
   async create(request: SpeechRequest): Promise<void> {
@@ -82,14 +79,17 @@ export class Session extends DurableObject<Env> {
     try {
       const after = this.#judgeAfter(new URL(request.url).searchParams.get("after"));
       const { 0: client, 1: server } = new WebSocketPair();
-      this.ctx.acceptWebSocket(server);
-      this.#connection?.close(CLOSE.takenOver, "taken over by a newer connection");
       const connection = new Connection(server, {
-        generation: ++this.#generation,
         after,
         isBinary: offersBinary(request),
         windowBytes: config.WINDOW_BYTES,
       });
+      server.accept(); // not the hibernation API: docs/adr/0001-accepted-sockets.md
+      server.binaryType = "arraybuffer";
+      server.addEventListener("message", ({ data }) => void this.#received(connection, data as string | ArrayBuffer));
+      server.addEventListener("close", () => void this.#disconnected(connection));
+      server.addEventListener("error", () => void this.#disconnected(connection));
+      this.#connection?.close(CLOSE.takenOver, "taken over by a newer connection");
       this.#connection = connection;
       this.ctx.waitUntil(this.#serve(connection, after));
       return upgraded(request, client);
@@ -144,7 +144,7 @@ export class Session extends DurableObject<Env> {
       mayGoOn: () => this.#outbox.sentUpTo(tape.durationMs - config.TAPE_LEAD_MS, signal),
     };
     if (final) tape.end();
-    else this.ctx.waitUntil(this.#fill(recording, signal));
+    else if (!tape.position.ended) this.ctx.waitUntil(this.#fill(recording, signal));
     return recording;
   }
 
@@ -193,7 +193,7 @@ export class Session extends DurableObject<Env> {
     this.#recorder.abort();
     const recording = await this.#recording;
     const counts = this.#counts(kept.request, recording);
-    if (recording && !recording.tape.position.ended) recording.tape.end();
+    recording?.tape.end();
     const { firstAudioAt, startedAt } = kept;
     this.#record = { ...kept, state: stateAfter(final), final, counts, endedAt: Date.now() };
     log("stream", {
@@ -219,9 +219,9 @@ export class Session extends DurableObject<Env> {
     connection?.end(final);
   }
 
-  /** The client of `generation` is gone; its session goes on without it for a while. */
-  async #disconnected(generation: number): Promise<void> {
-    if (generation !== this.#connection?.generation) return;
+  /** A client is gone; its session goes on without it for a while. */
+  async #disconnected(connection: Connection): Promise<void> {
+    if (connection !== this.#connection) return;
     this.#connection = undefined;
     this.#outbox.connect(undefined);
     const kept = this.#record!;
@@ -234,9 +234,8 @@ export class Session extends DurableObject<Env> {
     await this.#save({ allowUnconfirmed: true });
   }
 
-  override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    const connection = this.#connection;
-    if (!connection || generationOf(socket) !== connection.generation) return; // an older connection's last words
+  async #received(connection: Connection, data: string | ArrayBuffer): Promise<void> {
+    if (connection !== this.#connection) return; // an older connection's last words
     try {
       const message = parseClientMessage(data);
       if (message.type === "cancel") return await this.#end(errorMessage(CANCELLED));
@@ -247,16 +246,8 @@ export class Session extends DurableObject<Env> {
       this.#outbox.wake();
     } catch (error) {
       connection.refuse(this.#failure(error));
-      await this.#disconnected(connection.generation);
+      await this.#disconnected(connection);
     }
-  }
-
-  override webSocketClose(socket: WebSocket): Promise<void> {
-    return this.#disconnected(generationOf(socket));
-  }
-
-  override webSocketError(socket: WebSocket): Promise<void> {
-    return this.#disconnected(generationOf(socket));
   }
 
   /** Gives up a session that nobody asks for: ends a stream without a client, forgets one that has ended. */

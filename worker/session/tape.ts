@@ -128,6 +128,8 @@ export class Tape {
 
   /** Nothing follows: everything was spoken, or could not be. A player hears all that is there either way. */
   end(failure?: Failure): void {
+    if (this.#position.ended) return;
+    if (this.#position.ended) return;
     this.#append(encodeEnd());
     this.#position = { ...this.#position, ended: failure ? { failure } : {} };
     this.#closeRow();
