@@ -1,4 +1,5 @@
 /** Has a text spoken onto the tape, segment after segment, at the provider's own speed. */
+import type { WordEvent } from "../../protocol/envelope.ts";
 import { GatewayError } from "../errors.ts";
 import { log } from "../log.ts";
 import { ProviderError, type Provider } from "../providers/provider.ts";
@@ -44,6 +45,7 @@ function backoffMs(failures: number): number {
 class Watchdog {
   readonly #controller = new AbortController();
   #deadline = 0;
+  #wakesAt = Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #what = "";
 
@@ -54,13 +56,18 @@ class Watchdog {
   expect(what: string, withinMs: number): void {
     this.#what = what;
     this.#deadline = Date.now() + withinMs;
-    this.#timer ??= setTimeout(() => this.#check(), withinMs);
+    // Fed with every piece, so a timer that wakes too early is left as it is: it looks again then.
+    if (this.#deadline < this.#wakesAt) this.#arm();
   }
 
-  // One timer for the whole utterance, armed again when it finds that it was fed.
+  #arm(): void {
+    this.stop();
+    this.#wakesAt = this.#deadline;
+    this.#timer = setTimeout(() => this.#check(), this.#deadline - Date.now());
+  }
+
   #check(): void {
-    const left = this.#deadline - Date.now();
-    if (left > 0) this.#timer = setTimeout(() => this.#check(), left);
+    if (Date.now() < this.#deadline) this.#arm();
     else this.#controller.abort(new ProviderError("retry", "timeout", `no ${this.#what} in time`));
   }
 
@@ -76,6 +83,12 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
   const segment = segments[index]!;
   const startSample = samples - recorded;
   let toSkip = recorded;
+  // They wait for the audio behind them: an attempt that fails before its first audio must leave nothing on the tape.
+  let words: WordEvent[] = [];
+  const keepWords = () => {
+    for (const word of words) tape.appendEvent(word);
+    words = [];
+  };
   const watchdog = new Watchdog();
   watchdog.expect("first audio", limits.firstAudioTimeoutMs);
   try {
@@ -86,11 +99,12 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
         watchdog.expect("further audio", limits.gapTimeoutMs);
         const skipped = Math.min(toSkip, piece.samples);
         toSkip -= skipped;
+        keepWords();
         tape.appendAudio(piece.data.subarray(skipped * BYTES_PER_SAMPLE));
       } else if (piece.event.type === "word") {
         const { start, sample } = piece.event;
         if (sample < recorded) continue;
-        tape.appendEvent({ ...piece.event, start: segment.start + start, sample: startSample + sample });
+        words.push({ ...piece.event, start: segment.start + start, sample: startSample + sample });
       } else if (piece.event.sample_rate !== tape.sampleRateHz) {
         const rates = `${piece.event.sample_rate} Hz audio, not the ${tape.sampleRateHz} Hz it had announced`;
         throw new ProviderError("never", "wrong_rate", `${provider.id} sent ${rates}`);
@@ -99,6 +113,7 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
   } finally {
     watchdog.stop();
   }
+  keepWords();
   tape.endSegment();
 }
 
