@@ -12,12 +12,12 @@ export class MemoryTapeStore implements TapeStore {
     this.rows[index] = structuredClone(row);
   }
 
-  async get(index: number): Promise<TapeRow | undefined> {
+  get(index: number): TapeRow | undefined {
     this.reads++;
     return this.rows[index];
   }
 
-  async last(): Promise<{ index: number; row: TapeRow } | undefined> {
+  last(): { index: number; row: TapeRow } | undefined {
     const row = this.rows.at(-1);
     return row && { index: this.rows.length - 1, row };
   }

@@ -9,8 +9,8 @@ const ROW_BYTES = RATE; // half a second of two-byte samples
 
 const never = new AbortController().signal;
 
-async function tapeOf(samples: number, pieceSamples: number, store = new MemoryTapeStore()): Promise<Tape> {
-  const tape = await Tape.open(store, RATE);
+function tapeOf(samples: number, pieceSamples: number, store = new MemoryTapeStore()): Tape {
+  const tape = new Tape(store, RATE);
   for (let at = 0; at < samples; at += pieceSamples) {
     tape.appendAudio(countingPcm(Math.min(pieceSamples, samples - at), at));
   }
@@ -19,7 +19,7 @@ async function tapeOf(samples: number, pieceSamples: number, store = new MemoryT
 
 describe("a tape", () => {
   it("gives back every sample in order, behind its format and before its end", async () => {
-    const tape = await tapeOf(12_345, 77);
+    const tape = tapeOf(12_345, 77);
     tape.end();
     const envelopes = await envelopesOf(tape);
     expect(envelopes[0]).toEqual({ type: "event", event: { type: "format", sample_rate: RATE } });
@@ -36,7 +36,7 @@ describe("a tape", () => {
         fc.nat(5),
         async (pcm, cuts, pauseEvery) => {
           const store = new MemoryTapeStore();
-          const tape = await Tape.open(store, RATE);
+          const tape = new Tape(store, RATE);
           const readers = [bytesOf(tape)];
           for (const [i, piece] of cutAt(
             pcm,
@@ -48,7 +48,7 @@ describe("a tape", () => {
             if (i % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
           }
           tape.end();
-          readers.push(bytesOf(tape), bytesOf(await Tape.open(store, RATE)));
+          readers.push(bytesOf(tape), bytesOf(new Tape(store, RATE)));
           const [first, ...others] = await Promise.all(readers);
           for (const other of others) expect(other).toEqual(first);
         },
@@ -58,7 +58,7 @@ describe("a tape", () => {
   });
 
   it("wakes a reader for every piece of audio", async () => {
-    const tape = await tapeOf(0, 1);
+    const tape = tapeOf(0, 1);
     const reading = tape.read(never);
     await reading.next(); // the format
     for (let i = 0; i < 5; i++) {
@@ -70,17 +70,17 @@ describe("a tape", () => {
 
   it("keeps only its last seconds in memory; a reader far behind reads storage", async () => {
     const store = new MemoryTapeStore();
-    const tape = await tapeOf(20_000, 100, store);
+    const tape = tapeOf(20_000, 100, store);
     const reading = tape.read(never);
     await reading.next();
     expect(store.reads).toBe(1);
-    const close = await tapeOf(3_000, 100, store);
+    const close = tapeOf(3_000, 100, store);
     expect(close.position.samples).toBe(23_000);
   });
 
   it("needs no storage for a reader that keeps up", async () => {
     const store = new MemoryTapeStore();
-    const tape = await Tape.open(store, RATE);
+    const tape = new Tape(store, RATE);
     const reading = bytesOf(tape);
     for (let i = 0; i < 200; i++) {
       tape.appendAudio(countingPcm(100));
@@ -94,7 +94,7 @@ describe("a tape", () => {
   it("has rows of half a second, however the audio came", async () => {
     for (const piece of [1, 499, 500, 501, 5_000]) {
       const store = new MemoryTapeStore();
-      await tapeOf(5_000, piece, store);
+      tapeOf(5_000, piece, store);
       expect(store.rows).toHaveLength(10);
       expect(store.rows.map(({ end }) => end.samples)).toEqual(store.rows.map((_, i) => (i + 1) * 500));
       for (const { bytes } of store.rows) expect(bytes.length).toBeLessThan(ROW_BYTES + 500 * 9 + 100);
@@ -103,7 +103,7 @@ describe("a tape", () => {
 
   it("can end in the middle of a row, or before anything was recorded", async () => {
     for (const samples of [0, 1, 499, 500, 501]) {
-      const tape = await tapeOf(samples, 10);
+      const tape = tapeOf(samples, 10);
       tape.end();
       expect(pcmOf(await bytesOf(tape))).toHaveLength(samples * 2);
     }
@@ -111,24 +111,24 @@ describe("a tape", () => {
 
   it("ends with the failure that ended it, after all that was recorded", async () => {
     const store = new MemoryTapeStore();
-    const tape = await tapeOf(700, 10, store);
+    const tape = tapeOf(700, 10, store);
     tape.end({ reason: "provider_failed", message: "it broke" });
     expect(pcmOf(await bytesOf(tape))).toHaveLength(1_400);
-    const reopened = await Tape.open(store, RATE);
+    const reopened = new Tape(store, RATE);
     expect(reopened.position.ended).toEqual({ failure: { reason: "provider_failed", message: "it broke" } });
     expect(await bytesOf(reopened)).toEqual(await bytesOf(tape));
   });
 
   it("ends once, also when it is ended again after a loss", async () => {
     const store = new MemoryTapeStore();
-    (await tapeOf(700, 10, store)).end();
-    const reopened = await Tape.open(store, RATE);
+    tapeOf(700, 10, store).end();
+    const reopened = new Tape(store, RATE);
     reopened.end();
     expect((await envelopesOf(reopened)).filter(({ type }) => type === "end")).toHaveLength(1);
   });
 
   it("stops a waiting reader when it is aborted", async () => {
-    const tape = await tapeOf(10, 10);
+    const tape = tapeOf(10, 10);
     const controller = new AbortController();
     const reading = collect(tape.read(controller.signal));
     await new Promise((resolve) => setImmediate(resolve));
@@ -138,9 +138,9 @@ describe("a tape", () => {
 
   it("says when one of its rows is gone", async () => {
     const store = new MemoryTapeStore();
-    const tape = await tapeOf(10_000, 100, store);
+    const tape = tapeOf(10_000, 100, store);
     tape.end();
-    store.get = async () => undefined;
+    store.get = () => undefined;
     await expect(bytesOf(tape)).rejects.toThrow("row 0 of the tape is missing");
   });
 });
@@ -150,8 +150,8 @@ describe("a tape opened again after a loss", () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 4_000 }), fc.integer({ min: 1, max: 700 }), async (lostAt, piece) => {
         const store = new MemoryTapeStore();
-        await tapeOf(lostAt, piece, store);
-        const reopened = await Tape.open(store, RATE);
+        tapeOf(lostAt, piece, store);
+        const reopened = new Tape(store, RATE);
         const { samples } = reopened.position;
         expect(samples).toBe(Math.floor(lostAt / 500) * 500);
         reopened.appendAudio(countingPcm(5_000 - samples, samples));
@@ -164,18 +164,18 @@ describe("a tape opened again after a loss", () => {
 
   it("knows the segment it was in, and how much of it is there", async () => {
     const store = new MemoryTapeStore();
-    const tape = await tapeOf(600, 100, store);
+    const tape = tapeOf(600, 100, store);
     tape.endSegment();
     expect(tape.position).toEqual({ segment: 1, segmentSamples: 0, samples: 600 });
     tape.appendAudio(countingPcm(450));
-    const reopened = await Tape.open(store, RATE);
+    const reopened = new Tape(store, RATE);
     expect(reopened.position).toEqual({ segment: 1, segmentSamples: 400, samples: 1_000 });
   });
 
   it("is one stream: a reader gets one format and one end", async () => {
     const store = new MemoryTapeStore();
-    await tapeOf(1_700, 100, store);
-    const reopened = await Tape.open(store, RATE);
+    tapeOf(1_700, 100, store);
+    const reopened = new Tape(store, RATE);
     reopened.end();
     const kinds = (await envelopesOf(reopened)).filter(({ type }) => type !== "audio");
     expect(kinds).toEqual([{ type: "event", event: { type: "format", sample_rate: RATE } }, { type: "end" }]);
