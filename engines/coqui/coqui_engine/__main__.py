@@ -18,8 +18,9 @@ def main(arguments: list[str]) -> int:
     try:
         settings = parse_settings(os.environ)
     except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
+        for line in str(error).splitlines():
+            print(f"coqui: {line}", file=sys.stderr)
+        return 1
     set_up_logging()
     if arguments == ["download"]:
         return _download(settings)
@@ -45,7 +46,7 @@ def _download(settings: Settings) -> int:
     try:
         download_model(settings.model_name)
     except ModelError as error:
-        print(error, file=sys.stderr)
+        print(f"coqui: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .audio import silence, to_pcm
 from .envelope import encode_audio, encode_end, encode_format, encode_word
-from .errors import ModelError, SpeechError, busy, invalid_request, not_ready
+from .errors import ModelError, SpeechError, busy, not_ready
 from .log import log_line, trace
 from .models.base import Chunk, SpeechModel
 from .request import SpeechRequest
@@ -158,8 +158,6 @@ class Engine:
             raise not_ready("shutting down")
         voice = model.voices.find(request.voice)
         language = voice.language(request.language)
-        if request.speed != 1 and not model.has_speed:
-            raise invalid_request("speed: this model speaks at one speed only (1)")
         if self.streams_open >= self.settings.max_streams:
             raise busy(f"{self.streams_open} streams are open, and no more are taken")
         turn = self.turns.enter()

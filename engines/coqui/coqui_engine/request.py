@@ -34,12 +34,14 @@ def parse_request(body: bytes, max_chars: int) -> SpeechRequest:
     if not isinstance(value, dict):
         raise invalid_request("the request body must be a JSON object")
     text = _string(value, "text")
+    if not text.strip():
+        raise invalid_request("text must not be blank")
     voice = _string(value, "voice")
-    language = _string(value, "language") if value.get("language") is not None else None
+    language = None if value.get("language") is None else _string(value, "language")
     speed = _speed(value)
     if len(text) > max_chars:
         raise text_too_long(f"text must have at most {max_chars} characters, not {len(text)}")
-    return SpeechRequest(text, voice.strip(), language and language.strip(), speed)
+    return SpeechRequest(text, voice, language, speed)
 
 
 def text_too_long(message: str) -> Refusal:
@@ -48,8 +50,8 @@ def text_too_long(message: str) -> Refusal:
 
 def _string(value: dict[str, Any], name: str) -> str:
     field = value.get(name)
-    if not isinstance(field, str) or not field.strip():
-        raise invalid_request(f"{name} must be a string that is not blank")
+    if not isinstance(field, str):
+        raise invalid_request(f"{name} must be a string")
     # Half of a surrogate pair is valid JSON and no character: U+FFFD, which is as long.
     return field.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

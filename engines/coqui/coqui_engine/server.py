@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Callable, Generator
 from socket import socket
 from typing import Any
@@ -97,6 +98,9 @@ async def _serve(settings: Settings, load: Callable[[Settings], SpeechModel]) ->
     loading = asyncio.create_task(start())
     try:
         await server.serve()
+    except SystemExit:  # uvicorn's answer to a port that is taken
+        print(f"coqui: cannot listen on {settings.host}:{settings.port}", file=sys.stderr)
+        return 1
     finally:
         engine.close()
     if not server.started:

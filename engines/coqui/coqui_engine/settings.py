@@ -24,7 +24,7 @@ class Settings:
     """What the engine runs with. Each field is the environment variable of the same name in capitals."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: int = 8792
     """0: any free port."""
 
     coqui_model: str | None = DEFAULT_MODEL

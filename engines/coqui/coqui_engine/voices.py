@@ -51,6 +51,23 @@ class Voice:
         return {"id": self.id, "name": self.name, "language": tags[0], **more}
 
 
+def named_voices(speakers: Sequence[str], languages: tuple[Language, ...]) -> list[Voice]:
+    """
+    A voice for each speaker of a model. Ids have no white space in them, which the models' names have ("ED\\n" in VCTK,
+    "Claribel Dervla" in XTTS).
+    """
+    voices: dict[str, Voice] = {}
+    for speaker in speakers:
+        name = " ".join(speaker.split()) or "unnamed"
+        base = voice_id = name.replace(" ", "-")
+        number = 2
+        while voice_id in voices:
+            voice_id = f"{base}-{number}"
+            number += 1
+        voices[voice_id] = Voice(voice_id, name, languages, speaker)
+    return list(voices.values())
+
+
 class VoiceBook:
     """
     A model's voices by id. The default voice can also be had under an alias that stays the same whatever the model

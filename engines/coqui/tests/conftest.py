@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-
 import pytest
 
 from . import tiny_models
@@ -64,10 +63,8 @@ def gate(monkeypatch: pytest.MonkeyPatch, vits: Running) -> Iterator[Gate]:
     gate.open()
 
 
-TWELVE_SENTENCES = " ".join(
-    f"This is the {nth} sentence of a text that has twelve of them."
-    for nth in "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
-)
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+TWELVE_SENTENCES = " ".join(f"This is sentence {number} of a text that has twelve of them." for number in NUMBERS)
 
 
 @pytest.fixture

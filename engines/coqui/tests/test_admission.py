@@ -41,9 +41,7 @@ def check(answer: httpx.Response, status: int, reason: str, *, retryable: bool =
         ({"text": None, "voice": "bob"}, "text"),
         ({"text": "Hello."}, "voice"),
         ({"text": "Hello.", "voice": 7}, "voice"),
-        ({"text": "Hello.", "voice": ""}, "voice"),
         ({"text": "Hello.", "voice": "bob", "language": 3}, "language"),
-        ({"text": "Hello.", "voice": "bob", "language": " "}, "language"),
         ({"text": "Hello.", "voice": "bob", "speed": "fast"}, "speed"),
         ({"text": "Hello.", "voice": "bob", "speed": True}, "speed"),
         ({"text": "Hello.", "voice": "bob", "speed": 0.2}, "speed"),
@@ -80,7 +78,8 @@ def test_unknown_fields_and_nulls_are_ignored(vits: Running) -> None:
 
 
 def test_an_unknown_voice_is_404(vits: Running) -> None:
-    assert "alice" in check(vits.refuse(text="Hello.", voice="mallory"), 404, "unknown_voice")
+    for voice in ("mallory", "", "Bob", " bob", "bo"):
+        assert "alice" in check(vits.refuse(text="Hello.", voice=voice), 404, "unknown_voice")
 
 
 @pytest.mark.parametrize("language", ["en", "EN", "en-US", "en-us", "en-US-x-old"])
@@ -88,7 +87,7 @@ def test_a_language_matches_by_prefix_either_way(vits: Running, language: str) -
     assert vits.speak("Hello.", "bob", language=language).error is None
 
 
-@pytest.mark.parametrize("language", ["de", "en-GB", "e", "eng", "auto", "en_GB"])
+@pytest.mark.parametrize("language", ["de", "en-GB", "e", "eng", "auto", "en_GB", "", " "])
 def test_another_language_is_refused(vits: Running, language: str) -> None:
     assert "en-US" in check(vits.refuse(text="Hello.", voice="bob", language=language), 400, "unsupported_language")
 
@@ -143,16 +142,16 @@ def test_the_routes_of_a_ready_engine(vits: Running) -> None:
     )
 
 
-def test_the_default_voice_can_be_chosen(start) -> None:  # noqa: ANN001
+def test_the_default_voice_can_be_chosen(start) -> None:
     running = start("vits", DEFAULT_VOICE="carol", VOICE_ALIAS="the-voice")
     assert running.speak("Hello.", "the-voice").pcm == running.speak("Hello.", "carol").pcm
     check(running.refuse(text="Hello.", voice="coqui-en-1"), 404, "unknown_voice")
 
 
-def test_while_the_model_loads_the_engine_is_alive_and_not_ready(models) -> None:  # noqa: ANN001
+def test_while_the_model_loads_the_engine_is_alive_and_not_ready(models) -> None:
     may_load = threading.Event()
 
-    def slow_load(settings):  # noqa: ANN001, ANN202
+    def slow_load(settings):
         may_load.wait()
         return load_model(settings)
 
@@ -174,7 +173,7 @@ def test_while_the_model_loads_the_engine_is_alive_and_not_ready(models) -> None
         assert running.speak("Hello.", "bob").error is None
 
 
-def test_a_config_with_more_speakers_than_the_checkpoint_is_refused(tmp_path) -> None:  # noqa: ANN001
+def test_a_config_with_more_speakers_than_the_checkpoint_is_refused(tmp_path) -> None:
     from . import tiny_models
 
     folder = tiny_models.write_vits(tmp_path, config_speakers=["alice", "bob", "carol", "dave"])
@@ -211,7 +210,7 @@ def test_a_second_request_waits_its_turn_and_a_third_is_told_to_come_back(vits: 
     assert gate.texts[begun:] == ["I am alice.", "I say this.", "I am bob.", "I say this."]
 
 
-def test_many_at_once_each_hear_their_own_voice_and_words(start) -> None:  # noqa: ANN001
+def test_many_at_once_each_hear_their_own_voice_and_words(start) -> None:
     running = start("vits", QUEUE_LIMIT="20")
     texts = {
         f"{voice}{n}": ("word " * (n + 1) + "end.", voice) for voice in ("alice", "bob", "carol") for n in range(4)
@@ -224,7 +223,7 @@ def test_many_at_once_each_hear_their_own_voice_and_words(start) -> None:  # noq
     assert {name: spoken.pcm for name, spoken in results.items()} == alone
 
 
-def test_with_no_line_a_second_request_is_busy(start, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+def test_with_no_line_a_second_request_is_busy(start, monkeypatch: pytest.MonkeyPatch) -> None:
     running = start("vits", QUEUE_LIMIT="0")
     gate = Gate(monkeypatch, running)
     results: dict[str, Spoken] = {}
@@ -285,7 +284,7 @@ def slow_reader(running: Running, text: str, voice: str) -> socket.socket:
 LONG = " ".join(f"This is sentence number {'and again ' * 12} and its end." for _ in range(30))
 
 
-def test_the_model_is_not_held_for_a_reader_that_does_not_read(start) -> None:  # noqa: ANN001
+def test_the_model_is_not_held_for_a_reader_that_does_not_read(start) -> None:
     running = start("vits", QUEUE_LIMIT="0", BUFFER_SECONDS="20", WRITE_TIMEOUT_S="20")
     with slow_reader(running, LONG, "alice"):
         running.until(lambda info: info["syntheses_active"] == 1)
@@ -301,7 +300,7 @@ def test_the_model_is_not_held_for_a_reader_that_does_not_read(start) -> None:  
     running.until(lambda info: info["syntheses_active"] == 0)
 
 
-def test_a_paused_request_goes_on_when_its_reader_reads(start) -> None:  # noqa: ANN001
+def test_a_paused_request_goes_on_when_its_reader_reads(start) -> None:
     running = start("vits", BUFFER_SECONDS="5")
     text = " ".join(["Read this slowly, please."] * 30)
     with running.stream(text, "carol") as stream:
@@ -316,7 +315,7 @@ def test_a_paused_request_goes_on_when_its_reader_reads(start) -> None:  # noqa:
     np.testing.assert_array_equal(np.frombuffer(rest.pcm, "<i2"), again.wave[first // 2 :])
 
 
-def test_a_stalled_reader_is_cut_off(start) -> None:  # noqa: ANN001
+def test_a_stalled_reader_is_cut_off(start) -> None:
     running = start("vits", BUFFER_SECONDS="10", WRITE_TIMEOUT_S="0.5")
     with slow_reader(running, LONG, "alice"):
         running.until(lambda info: info["syntheses_active"] == 1)
@@ -324,7 +323,7 @@ def test_a_stalled_reader_is_cut_off(start) -> None:  # noqa: ANN001
     assert running.engine.streams_open == 0
 
 
-def test_open_streams_are_bounded(start) -> None:  # noqa: ANN001
+def test_open_streams_are_bounded(start) -> None:
     running = start("vits", MAX_STREAMS="1", BUFFER_SECONDS="1")
     with slow_reader(running, LONG, "alice"):
         running.until(lambda info: info["syntheses_active"] == 1)

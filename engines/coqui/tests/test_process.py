@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -117,10 +118,18 @@ def test_sigterm_while_the_model_loads_exits_with_0(tmp_path: Path, checkpoint: 
         assert engine.process.wait(15) == 0
 
 
+def test_a_port_that_is_taken_is_one_message(tmp_path: Path, checkpoint: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = spawn(tmp_path / "log", COQUI_CHECKPOINT=checkpoint, PORT=str(port))
+        assert process.wait(30) == 1
+    assert f"coqui: cannot listen on 127.0.0.1:{port}" in (tmp_path / "log").read_text()
+
+
 def test_a_wrong_setting_is_one_message_and_no_stack(tmp_path: Path) -> None:
     process = spawn(tmp_path / "log", QUEUE_LIMIT="many")
-    assert process.wait(30) == 2
-    assert (tmp_path / "log").read_text() == "QUEUE_LIMIT must be a whole number from 0 to 10000, not 'many'\n"
+    assert process.wait(30) == 1
+    assert (tmp_path / "log").read_text() == "coqui: QUEUE_LIMIT must be a whole number from 0 to 10000, not 'many'\n"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +162,20 @@ def test_a_request_is_one_line_of_log_without_its_text(tmp_path: Path, checkpoin
 
 
 def test_memory_stays_flat_over_300_requests(tmp_path: Path, checkpoint: str) -> None:
-    words = "time river stone which cannot seven under longer at of morning the light a people".split()
+    words = (
+        "time",
+        "river",
+        "stone",
+        "which",
+        "cannot",
+        "seven",
+        "under",
+        "longer",
+        "morning",
+        "of",
+        "light",
+        "people",
+    )
     with running(tmp_path, COQUI_CHECKPOINT=checkpoint) as engine:
         engine.until_ready()
         process = psutil.Process(engine.process.pid)

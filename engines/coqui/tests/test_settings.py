@@ -8,6 +8,7 @@ import pytest
 
 from coqui_engine.languages import canonical_tag, tags_match
 from coqui_engine.settings import Settings, SettingsError, parse_settings
+from coqui_engine.voices import Language, VoiceBook, named_voices
 
 
 def test_no_variable_at_all_is_the_default_model() -> None:
@@ -65,3 +66,16 @@ def test_tags_match_by_whole_subtags() -> None:
     assert tags_match("en-us", "EN")
     assert not tags_match("en-GB", "en-US")
     assert not tags_match("en", "e")
+
+
+def test_voice_ids_have_no_white_space_and_are_unique() -> None:
+    voices = named_voices(["ED\n", "Claribel Dervla", "Claribel-Dervla", " "], (Language("en", None),))
+    assert [voice.id for voice in voices] == ["ED", "Claribel-Dervla", "Claribel-Dervla-2", "unnamed"]
+    assert [voice.speaker for voice in voices] == ["ED\n", "Claribel Dervla", "Claribel-Dervla", " "]
+
+
+def test_an_alias_that_is_a_speaker_of_the_model_stays_that_speaker() -> None:
+    voices = named_voices(["alice", "coqui-en-1"], (Language("en", None),))
+    book = VoiceBook(voices, default=None, alias="coqui-en-1")
+    assert book.find("coqui-en-1").speaker == "coqui-en-1"
+    assert len(book.as_json()) == 2

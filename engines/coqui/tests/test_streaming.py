@@ -77,7 +77,7 @@ def test_sentences_follow_each_other_without_silence(vits: Running) -> None:
     np.testing.assert_array_equal(together, np.concatenate(apart))
 
 
-def test_the_asked_for_pause_stands_between_sentences_only(start, vits: Running) -> None:  # noqa: ANN001
+def test_the_asked_for_pause_stands_between_sentences_only(start, vits: Running) -> None:
     pausing = start("vits", SENTENCE_PAUSE_MS="100")
     text = "One sentence is here. Another one follows."
     plain, with_pause = vits.speak(text).wave, pausing.speak(text).wave
@@ -96,7 +96,7 @@ def test_a_sentence_is_as_loud_alone_as_in_a_longer_text(vits: Running) -> None:
     np.testing.assert_array_equal(longer[-len(alone) :], alone)
 
 
-def test_the_gain_is_fixed_and_clips(start, vits: Running) -> None:  # noqa: ANN001
+def test_the_gain_is_fixed_and_clips(start, vits: Running) -> None:
     quiet, loud = start("vits", GAIN="0.25"), start("vits", GAIN="50")
     normal = vits.speak("How loud is this?").wave
     assert level(quiet.speak("How loud is this?").wave) == pytest.approx(level(normal) / 4, rel=0.01)
@@ -125,7 +125,7 @@ def test_speed_changes_the_length(vits: Running) -> None:
     assert len(vits.speak(text).wave) == normal, "a speed does not stay with the model"
 
 
-def test_large_audio_is_cut_into_envelopes(start) -> None:  # noqa: ANN001
+def test_large_audio_is_cut_into_envelopes(start) -> None:
     running = start("vits", MAX_SENTENCE_CHARS="2000")
     text = "A sentence " + "that goes on " * 60 + "ends."
     spoken = running.speak(text, speed=0.25)
@@ -155,7 +155,7 @@ def test_running_out_of_memory_ends_the_stream_with_an_error_that_may_be_tried_a
 ) -> None:
     real = vits.library_model.synthesize
 
-    def failing(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+    def failing(*args, **kwargs):
         if "second" in kwargs["text"]:
             raise failure
         return real(*args, **kwargs)
@@ -171,7 +171,7 @@ def test_running_out_of_memory_ends_the_stream_with_an_error_that_may_be_tried_a
 def test_another_failure_of_the_model_tells_nothing_of_its_insides(
     vits: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def failing(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+    def failing(*args, **kwargs):
         raise ValueError("secret path /models and the text: Tell nobody.")
 
     with monkeypatch.context() as patch:
@@ -187,7 +187,7 @@ def test_another_failure_of_the_model_tells_nothing_of_its_insides(
     assert "nobody" not in logged
 
 
-def test_a_single_speaker_model_has_one_voice(start) -> None:  # noqa: ANN001
+def test_a_single_speaker_model_has_one_voice(start) -> None:
     single = start("single")
     voices = httpx.get(f"{single.url}/v1/voices").json()["voices"]
     assert voices == [{"id": "coqui-en-1", "name": "single", "language": "en-US"}]

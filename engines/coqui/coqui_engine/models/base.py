@@ -37,8 +37,6 @@ class SpeechModel(Protocol):
     sample_rate_hz: int
     streaming: Literal["sentence", "native"]
     voices: VoiceBook
-    has_speed: bool
-    """Whether it can speak at another speed than 1."""
 
     def split(self, text: str, language: Language) -> list[Sentence]:
         """The sentences it will speak one by one."""
@@ -46,7 +44,7 @@ class SpeechModel(Protocol):
 
     def speak(self, sentence: Sentence, voice: Voice, language: Language, speed: float) -> Generator[Chunk]:
         """
-        A sentence's audio: nothing when there is nothing in it to speak, one chunk, or several as they are made. May be
-        closed between chunks.
+        A sentence's audio, at the asked speed if the model can: nothing when there is nothing in it to speak, one
+        chunk, or several as they are made. May be closed between chunks.
         """
         ...

@@ -17,10 +17,9 @@ from ..errors import ModelError
 from ..languages import canonical_tag, tags_match
 from ..log import log_line
 from ..settings import Settings
-from ..voices import Language, Voice, VoiceBook
+from ..voices import Language, Voice, VoiceBook, named_voices
 from .base import SpeechModel
 from .sentence import SentenceModel
-from .xtts import XttsModel, clone_voices, use_soundfile
 
 # Short and long, with a number (the library loads what writes numbers out on first use, which takes seconds): what is
 # loaded, compiled or allocated once is there before the first request.
@@ -49,7 +48,11 @@ def load_model(settings: Settings) -> SpeechModel:
         raise ModelError("COQUI_DEVICE is cuda, but there is no GPU that torch can use")
     files = _find_files(settings)
     config = json.loads(files.config.read_text(encoding="utf-8"))
-    use_soundfile()
+    is_xtts = config.get("model") == "xtts"
+    if is_xtts:
+        from .xtts import use_soundfile  # with it come transformers and 100 MB: only for who needs them
+
+        use_soundfile()
     with tempfile.TemporaryDirectory() as scratch:
         config_path = _with_paths_beside(files.config, config, Path(scratch))
         synthesizer = Synthesizer(
@@ -59,11 +62,7 @@ def load_model(settings: Settings) -> SpeechModel:
             vocoder_config=files.vocoder_config,
             use_cuda=use_gpu,
         )
-    model = (
-        _xtts(settings, synthesizer, use_gpu)
-        if config.get("model") == "xtts"
-        else _sentence(settings, files, synthesizer)
-    )
+    model = _xtts(settings, synthesizer, use_gpu) if is_xtts else _sentence(settings, files, synthesizer)
     _warm_up(model)
     return model
 
@@ -150,15 +149,16 @@ def _sentence(settings: Settings, files: _Files, synthesizer: Synthesizer) -> Se
     languages = _languages(settings, synthesizer.tts_model)
     speakers = _speakers(synthesizer.tts_model)
     _check_speaker_rows(files.checkpoint, speakers)
-    voices = [Voice(name, name, languages, name) for name in speakers]
+    voices = named_voices(speakers, languages)
     voices = voices or [Voice("default", settings.model_name.split("/")[-1], languages, None)]
     book = VoiceBook(voices, default=settings.default_voice, alias=settings.voice_alias)
     return SentenceModel(synthesizer, book, max_sentence_chars=settings.max_sentence_chars)
 
 
-def _xtts(settings: Settings, synthesizer: Synthesizer, use_gpu: bool) -> XttsModel:
+def _xtts(settings: Settings, synthesizer: Synthesizer, use_gpu: bool) -> SpeechModel:
+    from .xtts import XttsModel, clone_voices
+
     model: Any = synthesizer.tts_model
-    model.eval()
     cloned = clone_voices(model, settings.voices_dir) if settings.voices_dir is not None else {}
     presets = model.speaker_manager.speaker_names if model.speaker_manager is not None else []
     names = [*cloned, *(name for name in presets if name not in cloned)]
@@ -167,7 +167,7 @@ def _xtts(settings: Settings, synthesizer: Synthesizer, use_gpu: bool) -> XttsMo
             "this XTTS has no preset speakers (speakers_xtts.pth): set VOICES_DIR to a folder of recordings"
         )
     languages = _languages(settings, model)
-    voices = [Voice(name, name, languages, name) for name in names]
+    voices = named_voices(names, languages)
     wanted = settings.xtts_streaming
     return XttsModel(
         synthesizer,

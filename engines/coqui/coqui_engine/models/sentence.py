@@ -31,9 +31,9 @@ class SentenceModel:
         self._synthesizer = synthesizer
         self._model: Any = synthesizer.tts_model
         self._max_sentence_chars = max_sentence_chars
-        # The library ignores a `speed` argument; what these models obey is the length of each sound.
+        # The library ignores a `speed` argument; what most of these models obey is the length of each
+        # sound. The others (Tacotron) have one speed.
         self._length_scale = getattr(self._model, "length_scale", None)
-        self.has_speed = self._length_scale is not None
 
     def split(self, text: str, language: Language) -> list[Sentence]:
         return split_text(text, language.tag, self._max_sentence_chars)

@@ -30,8 +30,6 @@ _DEFAULT_LIMIT = 250
 class XttsModel:
     """Speaks with `inference` a sentence at a time, or with `inference_stream` as a sentence is made."""
 
-    has_speed = True
-
     def __init__(
         self,
         synthesizer: Synthesizer,
