@@ -40,7 +40,7 @@ const ABANDONED: Failure = { reason: "cancelled", message: "the client did not c
 
 export class Session extends DurableObject<Env> {
   #record: SessionRecord | undefined;
-  #recording: Promise<Recording> | undefined;
+  #recording: Recording | undefined;
   /** Stops the recorder, and the player of the moment. */
   readonly #recorder = new AbortController();
   #player: AbortController | undefined;
@@ -60,17 +60,17 @@ export class Session extends DurableObject<Env> {
     await this.#save();
   }
 
-  async status(): Promise<SessionStatus | undefined> {
+  status(): SessionStatus | undefined {
     if (!this.#record) return undefined;
     const { request, counts } = this.#record;
-    const now = counts ?? this.#counts(request, await this.#recording);
+    const now = counts ?? this.#counts(request);
     return sessionStatus(this.ctx.id.toString(), this.#record, now);
   }
 
   /** @returns false if there is no such session. One that has ended stays as it ended. */
   async cancel(): Promise<boolean> {
     if (!this.#record) return false;
-    await this.#end(errorMessage(CANCELLED));
+    if (!this.#record.final) await this.#end(errorMessage(CANCELLED));
     return true;
   }
 
@@ -103,33 +103,29 @@ export class Session extends DurableObject<Env> {
     if (!this.#record) throw new GatewayError("unknown_session", "there is no such session, or it has expired");
     const parsed = afterSchema.safeParse(value ?? "0");
     if (!parsed.success) throw new GatewayError("invalid_after", "after must be the seq of an audio message, or 0");
+    const isNotKnownHere = this.#record.state === "streaming" && !this.#recording; // it was sent by a lost object
     const last = this.#record.counts?.messages ?? this.#outbox.sent.seq;
-    if (parsed.data > last)
-      throw new GatewayError("invalid_after", `after=${parsed.data} is above the last seq, ${last}`);
+    if (!isNotKnownHere && parsed.data > last) throw aboveLast(parsed.data, last);
     return parsed.data;
   }
 
   /** Plays the session to a new connection: on from what is at hand, else from the tape. */
   async #serve(connection: Connection, after: number): Promise<void> {
-    const { final, counts, state } = this.#record!;
-    if (final && (state === "cancelled" || after === counts!.messages)) return this.#tell(final);
-    const { tape } = await (this.#recording ??= this.#open());
-    if (connection !== this.#connection) return; // taken over, or gone, while the tape was opened
-    if (!this.#record!.final) await this.#streaming();
-    if (!this.#player || !this.#outbox.catchUp(connection)) this.ctx.waitUntil(this.#play(tape, after));
-    this.#outbox.connect(connection);
-  }
-
-  async #streaming(): Promise<void> {
     const kept = this.#record!;
-    this.#record = { ...kept, state: "streaming", startedAt: kept.startedAt ?? Date.now(), droppedAt: 0 };
-    await this.#save({ allowUnconfirmed: true });
+    const { final, counts } = kept;
+    if (final && (kept.state === "cancelled" || after === counts!.messages)) return this.#tell(final);
+    if (!final) this.#record = { ...kept, state: "streaming", startedAt: kept.startedAt ?? Date.now(), droppedAt: 0 };
+    this.#recording ??= this.#open(kept);
+    if (!this.#player || !this.#outbox.catchUp(connection)) {
+      this.ctx.waitUntil(this.#play(this.#recording.tape, after));
+    }
+    this.#outbox.connect(connection);
+    if (!final) await this.#save({ allowUnconfirmed: true });
   }
 
   /** Opens the tape, and has recorded what is still missing on it. */
-  async #open(): Promise<Recording> {
-    const { request, final } = this.#record!;
-    const tape = await Tape.open(tapeStorage(this.ctx.storage), request.voiceRateHz);
+  #open({ request, final }: SessionRecord): Recording {
+    const tape = new Tape(tapeStorage(this.ctx.storage), request.voiceRateHz);
     const { signal } = this.#recorder;
     const recording: Recording = {
       request,
@@ -150,6 +146,7 @@ export class Session extends DurableObject<Env> {
 
   async #fill(recording: Recording, signal: AbortSignal): Promise<void> {
     const { request, tape } = recording;
+    if (tape.position.ended) return;
     try {
       const provider = providers.get(request.provider);
       if (!provider) throw new GatewayError("not_ready", `provider ${request.provider} is not set up any more`);
@@ -176,8 +173,10 @@ export class Session extends DurableObject<Env> {
         await this.#outbox.deliver(message, player.signal);
         this.#record!.firstAudioAt ??= Date.now();
       }
+      player.signal.throwIfAborted();
       const failure = tape.position.ended?.failure;
       const { seq, endMs, endByte } = last;
+      if (after > seq) this.#refuse(aboveLast(after, seq).failure);
       await this.#end(failure ? errorMessage(failure) : { type: "eos", seq, duration_ms: endMs, bytes: endByte });
     } catch (error) {
       if (!player.signal.aborted) await this.#end(errorMessage(this.#failure(error)));
@@ -191,9 +190,8 @@ export class Session extends DurableObject<Env> {
     this.#player = undefined;
     if (kept.final) return this.#tell(kept.final.type === "eos" ? final : kept.final);
     this.#recorder.abort();
-    const recording = await this.#recording;
-    const counts = this.#counts(kept.request, recording);
-    recording?.tape.end();
+    this.#recording?.tape.end();
+    const counts = this.#counts(kept.request);
     const { firstAudioAt, startedAt } = kept;
     this.#record = { ...kept, state: stateAfter(final), final, counts, endedAt: Date.now() };
     log("stream", {
@@ -245,9 +243,15 @@ export class Session extends DurableObject<Env> {
       }
       this.#outbox.wake();
     } catch (error) {
-      connection.refuse(this.#failure(error));
-      await this.#disconnected(connection);
+      this.#refuse(this.#failure(error));
     }
+  }
+
+  /** Ends the connection of the moment, not the session. */
+  #refuse(failure: Failure): void {
+    const connection = this.#connection;
+    connection?.refuse(failure);
+    if (connection) void this.#disconnected(connection);
   }
 
   /** Gives up a session that nobody asks for: ends a stream without a client, forgets one that has ended. */
@@ -259,7 +263,8 @@ export class Session extends DurableObject<Env> {
     await this.ctx.storage.deleteAll();
   }
 
-  #counts({ text }: SpeechRequest, recording: Recording | undefined): SessionCounts {
+  #counts({ text }: SpeechRequest): SessionCounts {
+    const recording = this.#recording;
     const { sent } = this.#outbox;
     return {
       characters: text.length,
@@ -285,6 +290,10 @@ export class Session extends DurableObject<Env> {
     const alarmAt = dueAt(this.#record!, LIFETIMES, Date.now());
     await Promise.all([storage.put(RECORD, this.#record, options), storage.setAlarm(alarmAt, options)]);
   }
+}
+
+function aboveLast(after: number, last: number): GatewayError {
+  return new GatewayError("invalid_after", `after=${after} is above the last seq, ${last}`);
 }
 
 /** @throws GatewayError `bad_message` and `payload_too_large`. */

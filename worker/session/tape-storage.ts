@@ -13,9 +13,9 @@ export function tapeStorage(storage: DurableObjectStorage): TapeStore {
       const written = storage.put(key(index), row, { allowUnconfirmed: true });
       written.catch((error: unknown) => log("tape_write_failed", { index, error: String(error) }));
     },
-    get: (index) => storage.get<TapeRow>(key(index)),
-    async last() {
-      const [entry] = await storage.list<TapeRow>({ prefix: PREFIX, reverse: true, limit: 1 });
+    get: (index) => storage.kv.get<TapeRow>(key(index)),
+    last() {
+      const [entry] = storage.kv.list<TapeRow>({ prefix: PREFIX, reverse: true, limit: 1 });
       return entry && { index: Number(entry[0].slice(PREFIX.length)), row: entry[1] };
     },
   };

@@ -36,8 +36,8 @@ export interface TapeRow {
 export interface TapeStore {
   /** Does not wait: a row that is lost with the object is recorded again. */
   put(index: number, row: TapeRow): void;
-  get(index: number): Promise<TapeRow | undefined>;
-  last(): Promise<{ index: number; row: TapeRow } | undefined>;
+  get(index: number): TapeRow | undefined;
+  last(): { index: number; row: TapeRow } | undefined;
 }
 
 /** A row as a list of byte runs. */
@@ -72,22 +72,17 @@ export class Tape {
   #openSamples = 0;
   #position: TapePosition = { segment: 0, segmentSamples: 0, samples: 0 };
 
-  private constructor(store: TapeStore, sampleRateHz: number) {
+  /** The tape in `store`, or a new one of `sampleRateHz`. */
+  constructor(store: TapeStore, sampleRateHz: number) {
     this.#store = store;
     this.sampleRateHz = sampleRateHz;
-  }
-
-  /** The tape in `store`, or a new one of `sampleRateHz`. */
-  static async open(store: TapeStore, sampleRateHz: number): Promise<Tape> {
-    const tape = new Tape(store, sampleRateHz);
-    const last = await store.last();
+    const last = store.last();
     if (last) {
-      tape.#open = last.index + 1;
-      tape.#position = last.row.end;
+      this.#open = last.index + 1;
+      this.#position = last.row.end;
     }
-    tape.#rows.set(tape.#open, new Row());
-    if (!last) tape.#append(encodeEvent({ type: "format", sample_rate: sampleRateHz }));
-    return tape;
+    this.#rows.set(this.#open, new Row());
+    if (!last) this.#append(encodeEvent({ type: "format", sample_rate: sampleRateHz }));
   }
 
   get position(): Readonly<TapePosition> {
@@ -129,7 +124,6 @@ export class Tape {
   /** Nothing follows: everything was spoken, or could not be. A player hears all that is there either way. */
   end(failure?: Failure): void {
     if (this.#position.ended) return;
-    if (this.#position.ended) return;
     this.#append(encodeEnd());
     this.#position = { ...this.#position, ended: failure ? { failure } : {} };
     this.#closeRow();
@@ -158,7 +152,7 @@ export class Tape {
         await this.#changed.until(() => row !== this.#open || held.byteLength > offset, signal);
         continue;
       }
-      const bytes = held ? held.from(offset) : (await this.#store.get(row))?.bytes.subarray(offset);
+      const bytes = held ? held.from(offset) : this.#store.get(row)?.bytes.subarray(offset);
       signal.throwIfAborted();
       if (!bytes) throw new Error(`row ${row} of the tape is missing`);
       if (isOpen) offset += bytes.length;

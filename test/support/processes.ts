@@ -1,0 +1,43 @@
+/** The product's own services, as processes of their own on free ports. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+export interface RunningService {
+  url: string;
+  child: ChildProcess;
+  stop(): Promise<void>;
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Starts a service and waits until it is ready. */
+async function startProcess(file: string, env: Record<string, string> = {}): Promise<RunningService> {
+  const child = spawn(process.execPath, [file], {
+    cwd: root,
+    env: { ...process.env, PORT: "0", HOST: "127.0.0.1", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let url = "";
+  for await (const line of createInterface({ input: child.stdout })) {
+    const logged = JSON.parse(line) as { event: string; url?: string };
+    if (logged.event !== "listening" || !logged.url) continue;
+    url = logged.url;
+    break;
+  }
+  child.stdout.resume();
+  if (!url) throw new Error(`${file} did not start`);
+  while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) await new Promise((r) => setTimeout(r, 50));
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  };
+  return { url, child, stop };
+}
+
+export const startTranscoderProcess = (env?: Record<string, string>) => startProcess("transcoder/main.ts", env);
+
+export const startEspeakProcess = (env?: Record<string, string>) => startProcess("engines/espeak/main.ts", env);
