@@ -4,7 +4,7 @@ import { decode, type Decoded } from "../transcoder/decode.ts";
 /** The frames of an ADTS stream, by the 13 bits of length in each header (ISO 13818-7). */
 function adtsFrames(bytes: Uint8Array): Uint8Array[] {
   const frames: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     if (bytes[at] !== 0xff || (bytes[at + 1]! & 0xf0) !== 0xf0) throw new Error(`no ADTS frame at byte ${at}`);
     const length = ((bytes[at + 3]! & 3) << 11) | (bytes[at + 4]! << 3) | (bytes[at + 5]! >> 5);
     frames.push(bytes.subarray(at, at + length));

@@ -1,0 +1,177 @@
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ask, connect, create, listen, LONG_TEXT, pause, statusOf, stubOf } from "./client.ts";
+
+const MINUTES = 60_000;
+
+// Only the clock that dates are read from: timers go on as they are.
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"], now: Date.now() }));
+afterEach(() => void vi.useRealTimers());
+
+const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
+
+async function alarm(id: string): Promise<void> {
+  expect(await runDurableObjectAlarm(stubOf(id))).toBe(true);
+}
+
+function keysOf(id: string): Promise<string[]> {
+  return runInDurableObject(stubOf(id), async (_, state) => [...(await state.storage.list()).keys()]);
+}
+
+async function expectForgotten(id: string): Promise<void> {
+  expect(await keysOf(id)).toEqual([]);
+  expect(await runDurableObjectAlarm(stubOf(id))).toBe(false);
+  expect((await ask(`/v1/tts/sessions/${id}`)).status).toBe(404);
+  expect((await ask(`/v1/tts/sessions/${id}`, { method: "DELETE" })).status).toBe(404);
+  expect(await (await connect(id)).failure()).toMatchObject({ code: 404, reason: "unknown_session" });
+}
+
+describe("a session nobody connects to", () => {
+  it("is forgotten after ten minutes, not before", async () => {
+    const id = await create();
+    pass(9 * MINUTES);
+    await alarm(id);
+    expect((await statusOf(id)).state).toBe("created");
+    pass(1.1 * MINUTES);
+    await alarm(id);
+    await expectForgotten(id);
+  });
+});
+
+describe("an ended session", () => {
+  it("is forgotten after fifteen minutes with its tape, not before", async () => {
+    const id = await create();
+    await listen(id);
+    expect((await keysOf(id)).length).toBeGreaterThan(1);
+    pass(14 * MINUTES);
+    await alarm(id);
+    expect((await listen(id)).finals[0]!.type).toBe("eos");
+    pass(1.1 * MINUTES);
+    await alarm(id);
+    await expectForgotten(id);
+  });
+
+  it("that was cancelled before it began is forgotten too", async () => {
+    const id = await create();
+    await ask(`/v1/tts/sessions/${id}`, { method: "DELETE" });
+    pass(15.1 * MINUTES);
+    await alarm(id);
+    await expectForgotten(id);
+  });
+
+  it("is kept while a client is listening to it", async () => {
+    const id = await create({ text: LONG_TEXT });
+    await listen(id, { acks: true });
+    const client = await connect(id);
+    client.say({ type: "ack", seq: 0 });
+    await client.until(({ audio }) => audio.length > 10);
+    pass(15.1 * MINUTES);
+    await alarm(id);
+    for (let heard = 0; client.isOpen && heard !== client.audio.length;) {
+      heard = client.audio.length;
+      client.say({ type: "ack", seq: heard });
+      await pause(100);
+    }
+    expect((await client.end()).type).toBe("eos");
+    pass(15.1 * MINUTES);
+    await alarm(id);
+    await expectForgotten(id);
+  });
+});
+
+describe("a stream whose client is gone", () => {
+  it("stops after a minute, and is then kept as cancelled", async () => {
+    const id = await create({ text: LONG_TEXT });
+    const client = await connect(id);
+    await client.until(({ audio }) => audio.length > 3);
+    client.leave();
+    await client.closed;
+    pass(0.5 * MINUTES);
+    await alarm(id);
+    expect((await statusOf(id)).state).toBe("streaming");
+    pass(0.6 * MINUTES);
+    await alarm(id);
+    expect(await statusOf(id)).toMatchObject({ state: "cancelled", final: { code: 499, reason: "cancelled" } });
+    pass(15.1 * MINUTES);
+    await alarm(id);
+    await expectForgotten(id);
+  });
+
+  it("goes on when the client comes back in time", async () => {
+    const id = await create({ text: LONG_TEXT });
+    const client = await connect(id);
+    await client.until(({ audio }) => audio.length > 3);
+    client.leave();
+    await client.closed;
+    pass(0.9 * MINUTES);
+    const back = await connect(id, { after: 3 });
+    back.say({ type: "ack", seq: 0 });
+    pass(0.9 * MINUTES);
+    await alarm(id);
+    expect((await statusOf(id)).state).toBe("streaming");
+    back.say({ type: "cancel" });
+    await back.end();
+  });
+
+  it("goes on for as long as the client is there", async () => {
+    const id = await create({ text: LONG_TEXT });
+    const client = await connect(id);
+    client.say({ type: "ack", seq: 0 });
+    await client.until(({ audio }) => audio.length > 3);
+    for (let i = 0; i < 3; i++) {
+      pass(5 * MINUTES);
+      await alarm(id);
+    }
+    expect(client.isOpen).toBe(true);
+    client.say({ type: "cancel" });
+    await client.end();
+  });
+});
+
+describe("a session whose object was lost", () => {
+  it("after its end plays the same messages again", async () => {
+    const id = await create({ text: LONG_TEXT.slice(0, 300) });
+    const whole = await listen(id);
+    await evictDurableObject(stubOf(id));
+    const again = await listen(id);
+    expect(again.audio).toEqual(whole.audio);
+    expect(again.finals).toEqual(whole.finals);
+    await evictDurableObject(stubOf(id));
+    expect((await listen(id, { after: 5 })).audio).toEqual(whole.audio.slice(5));
+    await evictDurableObject(stubOf(id));
+    expect((await listen(id, { after: whole.audio.length })).finals).toEqual(whole.finals);
+    expect(await statusOf(id)).toMatchObject({ state: "completed", counts: { messages: whole.audio.length } });
+  });
+
+  it("before its first connection is as it was", async () => {
+    const id = await create();
+    await evictDurableObject(stubOf(id));
+    expect((await listen(id)).finals[0]!.type).toBe("eos");
+  });
+
+  it("in the middle speaks on where its tape ended, the same to the byte", async () => {
+    const text = LONG_TEXT.slice(0, 600);
+    const whole = await listen(await create({ text }), { acks: true });
+    const id = await create({ text });
+    const client = await connect(id);
+    await client.until(({ audio }) => audio.length > 20);
+    await abortAllDurableObjects();
+    expect((await listen(id, { acks: true })).audio).toEqual(whole.audio);
+  });
+
+  it("in the middle, and whose client never comes back, is given up all the same", async () => {
+    const id = await create({ text: LONG_TEXT });
+    const client = await connect(id);
+    client.say({ type: "ack", seq: 0 });
+    await client.until(({ audio }) => audio.length > 3);
+    await abortAllDurableObjects();
+    for (let i = 0; i < 3; i++) {
+      pass(1.1 * MINUTES);
+      await alarm(id);
+    }
+    expect((await statusOf(id)).state).toBe("cancelled");
+    pass(15.1 * MINUTES);
+    await alarm(id);
+    await expectForgotten(id);
+  });
+});
