@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FORMATS, type AudioFormat } from "../../protocol/formats.ts";
 import { decodeStream } from "../support/decode-stream.ts";
-import { startGateway, type RunningGateway } from "../support/gateway.ts";
-import { startEspeakProcess, startTranscoderProcess, type RunningService } from "../support/processes.ts";
 import { createSession, expectComplete, longText, speak, statusOf, Stream } from "../support/session.ts";
+import { useStack } from "../support/stack.ts";
 import { largestStep, rms } from "../transcoder/signal.ts";
 
-let gateway: RunningGateway;
-let services: RunningService[];
-
-beforeAll(async () => {
-  services = await Promise.all([startTranscoderProcess(), startEspeakProcess()]);
-  gateway = await startGateway({ TRANSCODER_URL: services[0]!.url, ESPEAK_URL: services[1]!.url });
-});
-
-afterAll(async () => {
-  await gateway?.stop();
-  await Promise.all(services?.map((service) => service.stop()) ?? []);
-});
+const stack = useStack();
 
 /** What a decoder may add at both ends, in samples: the codec's delay and the filling of its last packet. */
 const CODEC_DELAY: Partial<Record<AudioFormat, number>> = { mp3: 1105 + 1152, aac: 2048 + 1024, opus: 312 };
@@ -44,11 +32,11 @@ describe.each(FORMATS)("%s", (format) => {
     "of $provider at $rate Hz is whole, in order and as long as what was spoken",
     async ({ provider, voice, rate }) => {
       const request = { provider, voice, text: TEXT, target_format: format, sample_rate_hz: rate };
-      const { id, wsUrl } = await createSession(gateway.url, request);
+      const { id, wsUrl } = await createSession(stack.url, request);
       const stream = new Stream(wsUrl);
       await stream.closed;
       const eos = expectComplete(stream);
-      const { counts, state } = await statusOf(gateway.url, id);
+      const { counts, state } = await statusOf(stack.url, id);
       expect(state).toBe("completed");
 
       const { samples, sampleRateHz } = await decodeStream(format, stream.bytes, rate);
@@ -69,7 +57,7 @@ describe.each(FORMATS)("%s", (format) => {
 
   it("has no seam in a continuous tone, from note to note and from sentence to sentence", async () => {
     const text = "aaaa aaaa aaaa. aaaa aaaa aaaa. aaaa aaaa aaaa.";
-    const stream = await speak(gateway.url, {
+    const stream = await speak(stack.url, {
       provider: "mock_tone",
       voice: "en-US-mock-1",
       text,
@@ -88,14 +76,14 @@ describe.each(FORMATS)("%s", (format) => {
   it("starts before a twentieth of a text is spoken by a provider at real time", async () => {
     const text = longText(380);
     const request = { provider: "mock_tone", text, target_format: format };
-    const whole = await speak(gateway.url, { ...request, voice: "en-US-mock-1" });
+    const whole = await speak(stack.url, { ...request, voice: "en-US-mock-1" });
     const totalMs = expectComplete(whole).duration_ms;
     expect(totalMs).toBeGreaterThan(20_000);
 
-    const { id, wsUrl } = await createSession(gateway.url, { ...request, voice: "en-US-mock-paced" });
+    const { id, wsUrl } = await createSession(stack.url, { ...request, voice: "en-US-mock-paced" });
     const stream = new Stream(wsUrl);
     const first = await stream.next();
-    const { counts } = await statusOf(gateway.url, id);
+    const { counts } = await statusOf(stack.url, id);
     expect(first.seq).toBe(1);
     expect(counts.recorded_ms).toBeLessThan(totalMs / 20);
     stream.send({ type: "cancel" });
@@ -106,7 +94,7 @@ describe.each(FORMATS)("%s", (format) => {
 
 it("gives the same audio in binary frames as in base64", async () => {
   const request = { provider: "mock_tone", voice: "en-US-mock-1", text: TEXT, target_format: "mp3" };
-  const { wsUrl } = await createSession(gateway.url, request);
+  const { wsUrl } = await createSession(stack.url, request);
   const json = new Stream(wsUrl);
   await json.closed;
   const binary = new Stream(wsUrl, { binary: true });
