@@ -1,11 +1,23 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const node = (name: string, timeoutMs: number) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
 });
 
+/** In workerd, with limits short enough to be reached in a test. */
+const worker = {
+  plugins: [
+    cloudflareTest({
+      wrangler: { configPath: "./wrangler.toml" },
+      miniflare: { bindings: { MAX_TEXT_CHARS: "5000", STALL_TIMEOUT_MS: "400", TRANSCODER_WAIT_MS: "300" } },
+    }),
+  ],
+  test: { name: "worker", include: ["test/worker/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 20_000 },
+};
+
 export default defineConfig({
   test: {
-    projects: [node("unit", 10_000), node("transcoder", 60_000), node("engines", 60_000)],
+    projects: [node("unit", 10_000), worker, node("transcoder", 60_000), node("engines", 60_000), node("e2e", 120_000)],
   },
 });
