@@ -128,7 +128,7 @@ def test_speed_changes_the_length(vits: Running) -> None:
 def test_large_audio_is_cut_into_envelopes(start) -> None:
     running = start("vits", MAX_SENTENCE_CHARS="2000")
     text = "A sentence " + "that goes on " * 60 + "ends."
-    spoken = running.speak(text, speed=0.25)
+    spoken = running.speak(text)
     sizes = [len(payload) for flags, payload in spoken.envelopes if flags == 0]
     assert sum(sizes) > 1024 * 1024
     assert max(sizes) <= 64 * 1024
@@ -182,8 +182,11 @@ def test_another_failure_of_the_model_tells_nothing_of_its_insides(
         "message": "the model failed on this text",
         "retryable": False,
     }
-    logged = capsys.readouterr().out
-    assert "synthesis_failed" in logged
+    logged = ""
+    deadline = time.monotonic() + 5
+    while "synthesis_failed" not in logged:
+        assert time.monotonic() < deadline
+        logged += capsys.readouterr().out
     assert "nobody" not in logged
 
 

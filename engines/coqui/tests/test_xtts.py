@@ -13,6 +13,7 @@ import pytest
 
 from coqui_engine.errors import ModelError
 from coqui_engine.models.load import load_model
+from coqui_engine.models.xtts import can_read
 from coqui_engine.settings import parse_settings
 from coqui_engine.voices import Language
 
@@ -68,6 +69,13 @@ def test_voices_are_presets_and_clones_in_every_language(native: Running) -> Non
     assert {voice["id"] for voice in voices} == {"coqui-en-1", "dora", "emil", "ana", "boris"}
     assert all(voice["language"] == "en" and voice["languages"] == ["en", "de"] for voice in voices)
     assert native.info()["streaming"] == "native"
+
+
+def test_a_language_whose_texts_cannot_be_read_here_is_not_offered(native: Running) -> None:
+    model = native.library_model
+    assert can_read(model, Language("de", "de"))
+    assert not can_read(model, Language("ja", "ja"))
+    assert not can_read(model, Language("xx", "xx"))
 
 
 def test_on_a_cpu_xtts_speaks_by_sentence_unless_told_otherwise(by_sentence: Running) -> None:
@@ -186,8 +194,8 @@ def test_a_long_text_keeps_to_the_limit_on_its_way_to_the_library(
 
 
 def test_a_text_with_too_many_tokens_is_cut_further(native: Running) -> None:
-    # 240 characters, but written out in words they are over the model's 402 tokens.
-    spoken = native.speak("1111111 " * 30, "ana")
+    # 64 characters, but written out in words they are over the model's 402 tokens.
+    spoken = native.speak("1111111 " * 8, "ana")
     assert spoken.error is None
     assert len(spoken.wave) > 0
 

@@ -156,7 +156,7 @@ def _sentence(settings: Settings, files: _Files, synthesizer: Synthesizer) -> Se
 
 
 def _xtts(settings: Settings, synthesizer: Synthesizer, use_gpu: bool) -> SpeechModel:
-    from .xtts import XttsModel, clone_voices
+    from .xtts import XttsModel, can_read, clone_voices
 
     model: Any = synthesizer.tts_model
     cloned = clone_voices(model, settings.voices_dir) if settings.voices_dir is not None else {}
@@ -166,7 +166,9 @@ def _xtts(settings: Settings, synthesizer: Synthesizer, use_gpu: bool) -> Speech
         raise ModelError(
             "this XTTS has no preset speakers (speakers_xtts.pth): set VOICES_DIR to a folder of recordings"
         )
-    languages = _languages(settings, model)
+    languages = tuple(language for language in _languages(settings, model) if can_read(model, language))
+    if not languages:
+        raise ModelError("this XTTS has no language whose texts can be read here")
     voices = named_voices(names, languages)
     wanted = settings.xtts_streaming
     return XttsModel(
@@ -216,7 +218,7 @@ def _check_speaker_rows(checkpoint: Path, speakers: list[str]) -> None:
         rows = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)["model"]["emb_g.weight"].shape[
             0
         ]
-    except (RuntimeError, KeyError, TypeError, ValueError):
+    except Exception:
         return  # an older file format, or a model whose speakers are no such table
     if rows != len(speakers):
         raise ModelError(f"the config names {len(speakers)} speakers, but the checkpoint has {rows}")

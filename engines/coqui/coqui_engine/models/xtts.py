@@ -121,6 +121,17 @@ def use_soundfile() -> None:
     library.load_audio = load_audio
 
 
+def can_read(model: Any, language: Language) -> bool:
+    """Whether texts of a language can be prepared: Japanese and Chinese need packages that are not in the lock."""
+    assert language.name is not None
+    try:
+        model.tokenizer.preprocess_text("1", language.name.split("-")[0])
+    except Exception as error:
+        log_line("language_skipped", language=language.tag, error=type(error).__name__)
+        return False
+    return True
+
+
 def reference_recordings(folder: Path) -> dict[str, list[Path]]:
     """The voices in VOICES_DIR: NAME.wav is one, and so is a folder NAME with several recordings of one speaker."""
     voices: dict[str, list[Path]] = {}
