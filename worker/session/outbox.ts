@@ -89,6 +89,11 @@ export class Outbox {
     this.#kept.push(message);
     this.#keptBytes += message.data.length;
     while (this.#keptBytes > KEPT_BYTES) this.#keptBytes -= this.#kept.shift()!.data.length;
+    this.passOver(message);
+  }
+
+  /** The client has `message`: now, or since before the session's object was lost. */
+  passOver(message: Message): void {
     if (message.seq <= this.sent.seq) return;
     const { seq, endMs, endByte } = message;
     this.sent = { seq, endMs, endByte };

@@ -53,6 +53,8 @@ export class Session extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#record = ctx.storage.kv.get<SessionRecord>(RECORD);
+    // A stream found in storage lost its client with the object that it ran in.
+    if (this.#record?.state === "streaming") this.#record.droppedAt ||= Date.now();
   }
 
   async create(request: SpeechRequest): Promise<void> {
@@ -169,7 +171,10 @@ export class Session extends DurableObject<Env> {
       let last: Position = START;
       for await (const message of cutMessages(packets, sampleRateHz)) {
         last = message;
-        if (message.seq <= after) continue;
+        if (message.seq <= after) {
+          this.#outbox.passOver(message);
+          continue;
+        }
         await this.#outbox.deliver(message, player.signal);
         this.#record!.firstAudioAt ??= Date.now();
       }
@@ -257,6 +262,7 @@ export class Session extends DurableObject<Env> {
   /** Gives up a session that nobody asks for: ends a stream without a client, forgets one that has ended. */
   override async alarm(): Promise<void> {
     const kept = this.#record;
+    if (kept?.final && this.#connection) return this.ctx.storage.setAlarm(Date.now() + LIFETIMES.graceMs); // it is heard
     if (kept && Date.now() < dueAt(kept, LIFETIMES, Date.now())) return this.#save({ allowUnconfirmed: true });
     if (kept?.startedAt !== undefined && !kept.final) return this.#end(errorMessage(ABANDONED));
     this.#record = undefined;
