@@ -10,10 +10,18 @@ const worker = {
   plugins: [
     cloudflareTest({
       wrangler: { configPath: "./wrangler.toml" },
-      miniflare: { bindings: { MAX_TEXT_CHARS: "5000", STALL_TIMEOUT_MS: "400", TRANSCODER_WAIT_MS: "300" } },
+      miniflare: {
+        bindings: { MAX_TEXT_CHARS: "5000", STALL_TIMEOUT_MS: "1000", TRANSCODER_WAIT_MS: "300", TAPE_LEAD_MS: "1000" },
+      },
     }),
   ],
-  test: { name: "worker", include: ["test/worker/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 20_000 },
+  test: {
+    name: "worker",
+    silent: "passed-only",
+    include: ["test/worker/**/*.test.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
 };
 
 export default defineConfig({

@@ -66,6 +66,8 @@ describe("an engine's speech", () => {
   });
 });
 
+const html: Answer = (_, response) => void response.writeHead(502).end("<html>upstream secret</html>");
+
 describe("an engine that refuses", () => {
   it.each([
     [503, { reason: "busy", message: "m", retryable: true }, { "retry-after": "3" }, "when_free", 3_000],
@@ -86,7 +88,6 @@ describe("an engine that refuses", () => {
   });
 
   it("without a word is judged by its status", async () => {
-    const html: Answer = (_, response) => void response.writeHead(502).end("<html>upstream secret</html>");
     await expect(spoken(html)).rejects.toMatchObject({ again: "retry", reason: "http_502" });
     await expect(spoken(json({ error: "text" }, 400))).rejects.toMatchObject({ again: "never", reason: "http_400" });
     const message = await spoken(html).catch((error: unknown) => String(error));
@@ -94,10 +95,12 @@ describe("an engine that refuses", () => {
   });
 });
 
+function fails(reason: string, retryable: boolean) {
+  return spoken(stream(format, audio, encodeEnd({ reason, message: "m", retryable })));
+}
+
 describe("an engine that fails in the middle", () => {
   it("says so in its end, with what it calls it", async () => {
-    const fails = (reason: string, retryable: boolean) =>
-      spoken(stream(format, audio, encodeEnd({ reason, message: "m", retryable })));
     await expect(fails("crashed", true)).rejects.toMatchObject({ again: "retry", reason: "crashed" });
     await expect(fails("nothing_to_speak", false)).rejects.toMatchObject({ again: "never" });
     await expect(fails("busy", true)).rejects.toMatchObject({ again: "when_free" });
@@ -136,6 +139,16 @@ describe("an engine that fails in the middle", () => {
   });
 });
 
+const engine =
+  (infoAnswer: Answer, voicesAnswer: Answer): Answer =>
+  (request, response) =>
+    (request.url === "/v1/info" ? infoAnswer : voicesAnswer)(request, response);
+
+async function catalog(answer: Answer, signal = never) {
+  await using server = await fakeServer(answer);
+  return await new EngineProvider("fake", server).catalog(signal);
+}
+
 describe("an engine's catalog", () => {
   const voices = [
     { id: "a", name: "Anna", language: "en-us", languages: ["en_GB", "en-us", "!"], extra: 1 },
@@ -143,16 +156,6 @@ describe("an engine's catalog", () => {
     { id: "c", language: "no language at all" },
   ];
   const info = { sample_rate: 22_050, max_chars: 400, engine: "fake" };
-
-  const engine =
-    (infoAnswer: Answer, voicesAnswer: Answer): Answer =>
-    (request, response) =>
-      (request.url === "/v1/info" ? infoAnswer : voicesAnswer)(request, response);
-
-  async function catalog(answer: Answer, signal = never) {
-    await using server = await fakeServer(answer);
-    return await new EngineProvider("fake", server).catalog(signal);
-  }
 
   it("holds its voices with their languages in canonical spelling", async () => {
     expect(await catalog(engine(json(info), json({ voices })))).toEqual({

@@ -35,7 +35,7 @@ export async function fakeServer(answer: Answer): Promise<FakeServer> {
       return abandoned;
     },
     // Node's fetch wants to be told that a body goes out while the answer comes in; workerd's needs no telling.
-    fetch: (path, init) => fetch(url + path, { ...init, ...(init?.body && { duplex: "half" }) } as RequestInit),
+    fetch: (path, init) => fetch(url + path, { ...init, ...(init?.body && { duplex: "half" }) }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => {

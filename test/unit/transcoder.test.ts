@@ -18,6 +18,12 @@ async function transcoded(answer: Answer, waitMs = 0, signal = never) {
   return await collect(transcode(server, target, source, waitMs, signal));
 }
 
+/** A tape that is still being written. */
+async function* live() {
+  yield Uint8Array.of(1);
+  await new Promise(() => {});
+}
+
 describe("transcoding", () => {
   it("sends the tape and yields the packets with their media time", async () => {
     let asked = "";
@@ -45,10 +51,6 @@ describe("transcoding", () => {
       response.writeHead(200).flushHeaders();
       request.on("data", () => response.write(packet));
     });
-    async function* live() {
-      yield Uint8Array.of(1);
-      await new Promise(() => {});
-    }
     const controller = new AbortController();
     const packets = transcode(server, target, live, 0, controller.signal);
     expect((await packets.next()).value).toMatchObject({ samples: 576 });

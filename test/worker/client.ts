@@ -1,6 +1,5 @@
 /** A client of the gateway's contract, inside workerd: it shares no code with the gateway but the types of messages. */
 import { env, exports } from "cloudflare:workers";
-import { expect } from "vitest";
 import type { CreateSessionResponse, ErrorMessage, ServerMessage, TerminalMessage } from "../../protocol/messages.ts";
 
 const HOST = "http://gateway.example";
@@ -26,14 +25,19 @@ export function post(body: unknown, headers: Record<string, string> = {}): Promi
   });
 }
 
-export const request = { provider: "mock_tone", voice: "en-US-mock-1", text: "Hello there, world.", target_format: "pcm16" };
+export const request = {
+  provider: "mock_tone",
+  voice: "en-US-mock-1",
+  text: "Hello there, world.",
+  target_format: "pcm16",
+};
 
 /** Minutes of speech: much more than one window. */
 export const LONG_TEXT = "All work and no play makes Jack a dull boy, as they say. ".repeat(60).trim();
 
 export async function create(more: object = {}): Promise<string> {
   const response = await post({ ...request, ...more });
-  expect(response.status).toBe(201);
+  if (response.status !== 201) throw new Error(`POST answered ${response.status}: ${await response.text()}`);
   return (await response.json<CreateSessionResponse>()).session_id;
 }
 
@@ -63,6 +67,7 @@ export class Client {
   isOpen = true;
   readonly #socket: WebSocket;
   readonly #acks: boolean;
+  #hasLeft = false;
   #waiting: (() => void)[] = [];
 
   constructor(socket: WebSocket, protocol: string | null, acks: boolean) {
@@ -112,22 +117,25 @@ export class Client {
   }
 
   say(message: unknown): void {
-    if (!this.isOpen) return;
+    if (!this.isOpen || this.#hasLeft) return;
     this.#socket.send(
       typeof message === "string" || message instanceof ArrayBuffer ? message : JSON.stringify(message),
     );
   }
 
   leave(): void {
+    this.#hasLeft = true;
     this.#socket.close(1000, "bye");
   }
 
   /** Waits for the end of the stream, and gives back the message that said it. */
   async end(): Promise<TerminalMessage & { closeCode: number }> {
     const { code } = await this.closed;
-    expect(this.finals).toHaveLength(1);
-    expect(this.late).toBe(0);
-    return { ...this.finals[0]!, closeCode: code };
+    const [final, ...more] = this.finals;
+    if (!final || more.length > 0 || this.late > 0) {
+      throw new Error(`${code} after ${JSON.stringify(this.finals)} and ${this.late} messages behind it`);
+    }
+    return { ...final, closeCode: code };
   }
 
   /** As {@link end}, for a connection that is told an error. */
@@ -163,8 +171,8 @@ export async function connect(id: string, { after, protocols, acks = false }: Co
   const query = after === undefined ? "" : `?after=${encodeURIComponent(after)}`;
   const headers = { upgrade: "websocket", ...(protocols && { "sec-websocket-protocol": protocols }) };
   const response = await ask(`/v1/tts/stream/${id}${query}`, { headers });
-  expect(response.status).toBe(101);
-  return new Client(response.webSocket!, response.headers.get("sec-websocket-protocol"), acks);
+  if (!response.webSocket) throw new Error(`the upgrade was answered with ${response.status}`);
+  return new Client(response.webSocket, response.headers.get("sec-websocket-protocol"), acks);
 }
 
 /** A whole stream of a session, from its start to its end. */

@@ -54,6 +54,7 @@ describe("an ended session", () => {
   it("that was cancelled before it began is forgotten too", async () => {
     const id = await create();
     await ask(`/v1/tts/sessions/${id}`, { method: "DELETE" });
+    expect((await statusOf(id)).state).toBe("cancelled");
     pass(15.1 * MINUTES);
     await alarm(id);
     await expectForgotten(id);
@@ -157,6 +158,21 @@ describe("a session whose object was lost", () => {
     await client.until(({ audio }) => audio.length > 20);
     await abortAllDurableObjects();
     expect((await listen(id, { acks: true })).audio).toEqual(whole.audio);
+  });
+
+  it("in the middle goes on for a client that has all of its tape", async () => {
+    vi.useRealTimers(); // the paced voice goes by the clock
+    const id = await create({ text: LONG_TEXT, voice: "en-US-mock-paced" });
+    const client = await connect(id);
+    await client.until(({ audio }) => audio.length >= 30);
+    await abortAllDurableObjects();
+    const after = client.audio.length;
+    const back = await connect(id, { after });
+    await back.until(({ audio }) => audio.length >= 3);
+    expect(back.audio[0]!.seq).toBe(after + 1);
+    expect((await statusOf(id)).counts.messages).toBeGreaterThanOrEqual(after + 3);
+    back.say({ type: "cancel" });
+    await back.end();
   });
 
   it("in the middle, and whose client never comes back, is given up all the same", async () => {

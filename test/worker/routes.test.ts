@@ -98,11 +98,14 @@ describe("POST /v1/tts/sessions", () => {
   });
 
   it("takes unknown fields, and null for what is optional", async () => {
-    await create({ speed: 2, language: null, sample_rate_hz: null });
+    const response = await post({ ...request, speed: 2, language: null, sample_rate_hz: null });
+    expect(response.status).toBe(201);
   });
 
   it("takes a language in any spelling, with or without its region", async () => {
-    for (const language of ["en", "en-us", "EN-US", "en_US"]) await create({ language });
+    for (const language of ["en", "en-us", "EN-US", "en_US"]) {
+      expect((await post({ ...request, language })).status).toBe(201);
+    }
   });
 
   it("starts nothing", async () => {
@@ -133,6 +136,11 @@ describe("a session that does not exist", () => {
   });
 });
 
+async function list(query: string): Promise<{ id: string }[]> {
+  const response = await ask(`/v1/voices${query}`);
+  return (await response.json<{ voices: { id: string }[] }>()).voices;
+}
+
 describe("the other addresses", () => {
   it("GET /healthz says that the gateway is alive", async () => {
     const response = await ask("/healthz");
@@ -144,16 +152,14 @@ describe("the other addresses", () => {
     expect(response.status).toBe(503);
     expect(await response.json()).toEqual({
       status: "degraded",
-      upstreams: { transcoder: { status: "down", reason: "TRANSCODER_URL is not set" }, mock_tone: { status: "ready" } },
+      upstreams: {
+        transcoder: { status: "down", reason: "TRANSCODER_URL is not set" },
+        mock_tone: { status: "ready" },
+      },
     });
   });
 
   it("GET /v1/voices lists the voices, and filters them", async () => {
-    const list = async (query: string) => {
-      const response = await ask(`/v1/voices${query}`);
-      expect(response.status).toBe(200);
-      return (await response.json<{ voices: { id: string }[] }>()).voices;
-    };
     const all = await list("");
     expect(all[0]).toMatchObject({
       id: "en-US-mock-1",

@@ -3,6 +3,9 @@ import { Client, ask, connect, create, listen, LONG_TEXT, pause, statusOf, stubO
 
 const WINDOW_BYTES = 256 * 1024;
 
+/** TAPE_LEAD_MS of this project, in vitest.config.ts. */
+const LEAD_MS = 1_000;
+
 describe("a stream", () => {
   it("is numbered from 1 without a hole, and ends with one eos that holds its sums", async () => {
     const client = await listen(await create());
@@ -102,7 +105,8 @@ describe("a session's status", () => {
       final: finals[0],
     });
     const { created_at: created, started_at: started, ended_at: ended, first_audio_ms: first } = status.timings;
-    expect([created, started, ended].toSorted()).toEqual([created, started, ended]);
+    expect(Date.parse(created)).toBeLessThanOrEqual(Date.parse(started));
+    expect(Date.parse(started)).toBeLessThanOrEqual(Date.parse(ended));
     expect(first).toBeGreaterThanOrEqual(0);
   });
 
@@ -199,7 +203,10 @@ describe("a second connection", () => {
     const third = await connect(id, { after: 5 });
     await third.until(({ audio }) => audio.length >= 10);
     expect((await second.closed).code).toBe(4001);
-    for (const [client, from] of [[second, 0], [third, 5]] as const) {
+    for (const [client, from] of [
+      [second, 0],
+      [third, 5],
+    ] as const) {
       expect(client.audio).toEqual(whole.audio.slice(from, from + client.audio.length));
     }
     third.say({ type: "cancel" });
@@ -258,7 +265,7 @@ describe("acks", () => {
     await client.until(({ bytes }) => bytes.length > WINDOW_BYTES - 3_200);
     await pause(100);
     const { counts } = await statusOf(id);
-    expect(counts.recorded_ms).toBeLessThan(counts.sent_ms + 30_000 + 10_000);
+    expect(counts.recorded_ms).toBeLessThan(counts.sent_ms + LEAD_MS + 5_000);
     expect(counts.segments_recorded).toBeLessThan(counts.segments / 2);
     client.say({ type: "cancel" });
     await client.end();
