@@ -1,24 +1,67 @@
-/** The built Worker in workerd, listening on a real socket. */
+/**
+ * The built Worker in workerd, listening on a real socket.
+ *
+ * Through `wrangler dev`, not wrangler's test harness: that one sends a Worker's requests through Node, where an abort
+ * gets lost (seen with wrangler 4.164.0), and aborts are much of what is tested here.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createTestHarness } from "wrangler";
 
 export interface RunningGateway {
   url: string;
-  logs(): string[];
+  child: ChildProcess;
+  /** The Worker's log lines so far. */
+  logs: Record<string, unknown>[];
   stop(): Promise<void>;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 /** @param vars settings of worker/config.ts, the addresses of upstreams among them. */
 export async function startGateway(vars: Record<string, string | number>): Promise<RunningGateway> {
-  process.env.WRANGLER_SEND_METRICS = "false";
-  process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
-  const harness = createTestHarness({ root, workers: [{ configPath: "wrangler.toml", vars }] });
-  const { url } = await harness.listen();
-  return {
-    url: url.href.replace(/\/$/, ""),
-    logs: () => harness.getLogs().map(({ message }) => String(message)),
-    stop: () => harness.close(),
+  const port = await freePort();
+  const state = await mkdtemp(join(tmpdir(), "tts-gateway-"));
+  const args = ["--port", String(port), "--inspector-port", "0", "--persist-to", state, "--enable-containers=false"];
+  const settings = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const child = spawn(process.execPath, ["node_modules/wrangler/bin/wrangler.js", "dev", ...args, ...settings], {
+    cwd: root,
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true, // a process group of its own, so that workerd ends with it
+  });
+  const logs: Record<string, unknown>[] = [];
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on("line", (line) => {
+      if (line.startsWith("{")) logs.push(JSON.parse(line) as Record<string, unknown>);
+      else output += `${line}\n`;
+    });
+  }
+  const url = `http://127.0.0.1:${port}`;
+  while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) {
+    if (child.exitCode !== null) throw new Error(`wrangler dev ended:\n${output}`);
+    await sleep(100);
+  }
+  const stop = async () => {
+    process.kill(-child.pid!, "SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    await rm(state, { recursive: true, force: true, maxRetries: 5 });
   };
+  return { url, child, logs, stop };
 }

@@ -41,6 +41,11 @@ function backoffMs(failures: number): number {
   return BACKOFF_MS * 2 ** Math.min(failures - 1, 4) * (0.5 + Math.random() / 2);
 }
 
+/** What a busy engine asked for, and up to half as much again: those it sent away must not come back together. */
+function busyWaitMs(retryAfterMs: number | undefined): number {
+  return (retryAfterMs || BACKOFF_MS) * (1 + Math.random() / 2);
+}
+
 /** Aborts with a timeout unless it is fed in time. */
 class Watchdog {
   readonly #controller = new AbortController();
@@ -120,7 +125,7 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
 /** What the client is told of an engine's failure; everything else the engine said is for the log. */
 function toGatewayError(error: ProviderError, { request, tape, segments }: Recording): GatewayError {
   const where = `at segment ${tape.position.segment + 1} of ${segments.length}`;
-  const retry = { retryAfterMs: error.retryAfterMs ?? 1000 };
+  const retry = { retryAfterMs: error.retryAfterMs || 1000 };
   switch (error.reason) {
     case "busy":
       return new GatewayError("busy", `provider ${request.provider} is busy`, retry);
@@ -144,7 +149,7 @@ async function recordSegment(recording: Recording, provider: Provider, signal: A
   const { tape, limits, counts } = recording;
   const before = tape.position.samples;
   const busyUntil = Date.now() + limits.firstAudioTimeoutMs;
-  for (let failures = 0, refusals = 0; ;) {
+  for (let failures = 0; ;) {
     try {
       counts.utterances++;
       return await speakOnto(recording, provider, signal);
@@ -154,10 +159,9 @@ async function recordSegment(recording: Recording, provider: Provider, signal: A
       const { again, reason, message } = error;
       const { segment } = tape.position;
       log("utterance_failed", { segment, reason, again, message });
-      if (again === "when_free") refusals++;
-      else failures++;
-      const waitMs = Math.max(again === "when_free" ? (error.retryAfterMs ?? 0) : 0, backoffMs(failures + refusals));
-      const isLast = again === "when_free" ? Date.now() + waitMs > busyUntil : failures >= limits.attempts;
+      const isBusy = again === "when_free";
+      const waitMs = isBusy ? busyWaitMs(error.retryAfterMs) : backoffMs(++failures);
+      const isLast = isBusy ? Date.now() + waitMs > busyUntil : failures >= limits.attempts;
       if (again === "never" || isLast || tape.position.samples > before) throw toGatewayError(error, recording);
       counts.retries++;
       await sleep(waitMs, signal);
