@@ -159,7 +159,10 @@ export class TtsClient {
     if (after > 0) url.searchParams.set("after", String(after));
     const socket = new WebSocket(url, binary ? [BINARY_SUBPROTOCOL] : []);
     const inbox = new Inbox(socket);
-    const stop = () => socket.close();
+    const stop = () => {
+      inbox.send({ type: "cancel" }); // while it can still be said
+      socket.close();
+    };
     signal?.addEventListener("abort", stop);
     let expected = after + 1;
     let isOver = false;
