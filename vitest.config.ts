@@ -26,6 +26,7 @@ const worker = {
 
 export default defineConfig({
   test: {
+    silent: "passed-only", // the gateway's log lines, of a test that fails only
     projects: [node("unit", 10_000), worker, node("transcoder", 60_000), node("engines", 60_000), node("e2e", 120_000)],
   },
 });
