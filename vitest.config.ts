@@ -17,7 +17,6 @@ const worker = {
   ],
   test: {
     name: "worker",
-    silent: "passed-only",
     include: ["test/worker/**/*.test.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,
