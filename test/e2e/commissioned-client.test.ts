@@ -1,0 +1,59 @@
+import { expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { useStack } from "../support/stack.ts";
+
+const stack = useStack();
+
+/** The six fields of the commissioned API's own example, and no others. */
+const EXAMPLE = {
+  provider: "mock_tone",
+  voice: "en-US-mock-1",
+  text: "Hello from the commissioned client.",
+  target_format: "pcm16",
+  sample_rate_hz: 16_000,
+  language: "en-US",
+};
+
+it.each(["pcm16", "mulaw", "opus", "mp3", "wav"])(
+  "a client of the commissioned contract gets %s as it always did",
+  async (format) => {
+    const response = await fetch(`${stack.url}/v1/tts/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...EXAMPLE, target_format: format }),
+    });
+    expect(response.status).toBe(201);
+    const session = (await response.json()) as { session_id: string; ws_url: string };
+    expect(Object.keys(session).toSorted()).toEqual(["session_id", "ws_url"]);
+
+    // It knows three types of message, and takes any other for an error.
+    const socket = new WebSocket(session.ws_url);
+    const seqs: number[] = [];
+    let bytes = 0;
+    const eos = await new Promise<Record<string, unknown>>((resolve, reject) => {
+      socket.on("error", reject);
+      socket.on("message", (data: Buffer, isBinary: boolean) => {
+        if (isBinary) return reject(new Error("a binary frame"));
+        const message = JSON.parse(data.toString()) as Record<string, unknown>;
+        if (message.type === "audio") {
+          seqs.push(message.seq as number);
+          bytes += Buffer.from(message.data as string, "base64").length;
+        } else if (message.type === "eos") resolve(message);
+        else reject(new Error(JSON.stringify(message)));
+      });
+    });
+    expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+    expect(eos).toMatchObject({ seq: seqs.length, bytes });
+    expect(bytes).toBeGreaterThan(1000);
+  },
+);
+
+it("an error over HTTP has the detail that such a client reads", async () => {
+  const response = await fetch(`${stack.url}/v1/tts/sessions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ ...EXAMPLE, text: "" }),
+  });
+  expect(response.status).toBe(400);
+  expect(((await response.json()) as { detail: string }).detail).toBe("text: must not be blank");
+});
