@@ -1,9 +1,12 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-const node = (name: string, timeoutMs: number) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
+const node = (name: string, timeoutMs: number, include = [`test/${name}/**/*.test.ts`], exclude: string[] = []) => ({
+  test: { name, include, exclude, testTimeout: timeoutMs, hookTimeout: timeoutMs },
 });
+
+/** Needs the engine's Python environment: npm run test:coqui. */
+const COQUI = "test/engines/coqui.test.ts";
 
 /** In workerd, with limits short enough to be reached in a test. */
 const worker = {
@@ -25,7 +28,14 @@ const worker = {
 
 export default defineConfig({
   test: {
-    silent: "passed-only", // the gateway's log lines, of a test that fails only
-    projects: [node("unit", 10_000), worker, node("transcoder", 60_000), node("engines", 60_000), node("e2e", 120_000)],
+    silent: "passed-only", // log lines, of a test that fails only
+    projects: [
+      node("unit", 10_000),
+      worker,
+      node("transcoder", 60_000),
+      node("engines", 60_000, undefined, [COQUI]),
+      node("coqui", 120_000, [COQUI]),
+      node("e2e", 120_000),
+    ],
   },
 });

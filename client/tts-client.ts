@@ -182,7 +182,7 @@ export class TtsClient {
           inbox.send({ type: "ack", seq: message.seq });
           continue;
         }
-        isOver = true;
+        if (message.type === "eos" || message.type === "error") isOver = true;
         if (message.type === "eos") return message;
         if (message.type === "error") {
           throw new TtsError(message.code, message.reason, message.message, message.retry_after_ms);

@@ -157,7 +157,10 @@ function parseEnvelope(flags: number, payload: Uint8Array): Envelope | undefined
 
 /** Takes a stream's bytes in pieces of any size and gives back whole envelopes. */
 export class EnvelopeDecoder {
-  #pending: Uint8Array = new Uint8Array(0);
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  /** Bytes without which nothing more can be told. */
+  #neededBytes = HEADER_BYTES;
   #ended = false;
 
   /**
@@ -165,26 +168,41 @@ export class EnvelopeDecoder {
    * @throws EnvelopeError on an unknown flag, an oversized payload, broken JSON or bytes after the end envelope.
    */
   *push(chunk: Uint8Array): Generator<Envelope> {
-    let bytes = chunk;
-    if (this.#pending.length > 0) {
-      bytes = new Uint8Array(this.#pending.length + chunk.length);
-      bytes.set(this.#pending);
-      bytes.set(chunk, this.#pending.length);
-    }
+    if (this.#ended && chunk.length > 0) throw new EnvelopeError("bytes follow the end envelope");
+    this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
+    if (this.#pendingBytes < this.#neededBytes) return;
+    const bytes = this.#join();
     let at = 0;
-    while (bytes.length - at >= HEADER_BYTES) {
-      if (this.#ended) break;
+    for (;;) {
+      this.#neededBytes = HEADER_BYTES;
+      if (bytes.length - at < HEADER_BYTES) break;
       const length = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(1);
       if (length > MAX_PAYLOAD_BYTES) throw new EnvelopeError(`an envelope of ${length} bytes is over the limit`);
-      const end = at + HEADER_BYTES + length;
-      if (end > bytes.length) break;
+      this.#neededBytes = HEADER_BYTES + length;
+      if (bytes.length - at < this.#neededBytes) break;
+      const end = at + this.#neededBytes;
       const envelope = parseEnvelope(bytes[at]!, bytes.subarray(at + HEADER_BYTES, end));
       at = end;
-      if (envelope?.type === "end") this.#ended = true;
       if (envelope) yield envelope;
+      if (envelope?.type !== "end") continue;
+      this.#ended = true;
+      if (at < bytes.length) throw new EnvelopeError("bytes follow the end envelope");
+      break;
     }
-    this.#pending = bytes.subarray(at);
-    if (this.#ended && this.#pending.length > 0) throw new EnvelopeError("bytes follow the end envelope");
+    this.#pending = [bytes.subarray(at)];
+    this.#pendingBytes = bytes.length - at;
+  }
+
+  #join(): Uint8Array {
+    if (this.#pending.length === 1) return this.#pending[0]!;
+    const bytes = new Uint8Array(this.#pendingBytes);
+    let at = 0;
+    for (const piece of this.#pending) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
   }
 
   /**

@@ -3,7 +3,7 @@ const UNKNOWN_BYTES = 0xffffffff;
 
 const BYTES_PER_SAMPLE = 2;
 
-const ascii = (text: string) => [...text].map((char) => char.charCodeAt(0));
+const ascii = (text: string) => new TextEncoder().encode(text);
 
 /** The 44 bytes before s16le mono in a WAV (RIFF) stream of unknown length. */
 export function wavHeader(sampleRateHz: number): Uint8Array {

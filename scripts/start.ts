@@ -12,7 +12,7 @@ import { parseConfig, SETTING_NAMES } from "../worker/config.ts";
 const HELP = `Starts the gateway on this machine: transcoder, eSpeak engine and wrangler dev.
 
   PORT         where the gateway listens; default 8787
-  COQUI_URL    a Coqui engine to use as well, such as http://localhost:8791
+  COQUI_URL    a Coqui engine to use as well, such as http://localhost:8792
   Every setting of the gateway (docs/operations.md) can be given as an environment variable too.
 `;
 
@@ -62,12 +62,21 @@ function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
+function isGroupAlive({ pid }: ChildProcess): boolean {
+  try {
+    return process.kill(-pid!, 0);
+  } catch {
+    return false;
+  }
+}
+
 async function stopGroup(child: ChildProcess): Promise<void> {
   signalGroup(child, "SIGTERM");
   if (child.exitCode === null && child.signalCode === null) {
     await Promise.race([once(child, "exit"), sleep(STOP_MS)]);
   }
   signalGroup(child, "SIGKILL"); // also what outlived its parent
+  for (const end = Date.now() + STOP_MS; isGroupAlive(child) && Date.now() < end;) await sleep(10);
 }
 
 /** A part that is kept running, on the same port, until it is stopped. */
@@ -166,8 +175,12 @@ function gateway(port: number, variables: Record<string, string>): Part {
     name: "gateway",
     args: [
       "node_modules/wrangler/bin/wrangler.js",
-      ...["dev", "--port", String(port), "--inspector-port", "0", "--enable-containers=false"],
-      ...["--show-interactive-dev-session=false", ...vars],
+      "dev",
+      `--port=${port}`,
+      "--inspector-port=0",
+      "--enable-containers=false",
+      "--show-interactive-dev-session=false",
+      ...vars,
     ],
     // Nothing is asked of the Internet: no usage report, no sample of a real request's origin.
     env: { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", NO_COLOR: "1" },

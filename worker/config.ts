@@ -14,7 +14,7 @@ const settings = z.object({
   /** Longest text of one request, in characters (UTF-16 code units). */
   MAX_TEXT_CHARS: count(100_000),
 
-  /** How long a segment's first audio may take, its retries and waits for a busy engine included. */
+  /** How long the first audio of a segment may take each time it is asked for, and a busy engine is waited for in all. */
   FIRST_AUDIO_TIMEOUT_MS: milliseconds(10_000),
   /** How long the engine may pause in the middle of a segment. */
   GAP_TIMEOUT_MS: milliseconds(10_000),

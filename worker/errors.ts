@@ -72,6 +72,7 @@ export function problemResponse(failure: Failure): Response {
   const title = reason.replaceAll("_", " ");
   const problem = { type: "about:blank", title, status, detail: message, reason, ...(field && { field }) };
   const headers = new Headers({ "content-type": "application/problem+json" });
+  if (reason === "upgrade_required") headers.set("upgrade", "websocket");
   if (retryAfterMs !== undefined) headers.set("retry-after", String(Math.ceil(retryAfterMs / 1000)));
   return new Response(JSON.stringify(problem), { status, headers });
 }

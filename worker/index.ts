@@ -13,7 +13,8 @@ const app = new Hono<{ Bindings: Env }>();
 
 app.use(logRequests);
 // Not on the stream: an upgrade's headers are immutable, and browsers ask no leave for a WebSocket.
-for (const path of ["/v1/tts/sessions/*", "/v1/voices", "/healthz", "/readyz"]) app.use(path, cors());
+for (const path of ["/v1/tts/sessions/*", "/v1/voices", "/healthz", "/readyz"])
+  app.use(path, cors({ origin: "*", exposeHeaders: ["Retry-After"] }));
 
 app.post("/v1/tts/sessions", limitBody, createSession);
 app.get("/v1/tts/sessions/:id", getSession);

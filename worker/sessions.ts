@@ -35,7 +35,7 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
 
 async function readJson(c: Request): Promise<unknown> {
   const type = c.req.header("content-type");
-  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
     throw new GatewayError("unsupported_media_type", "the body must be application/json");
   }
   try {

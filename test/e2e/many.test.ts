@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { FORMATS } from "../../protocol/formats.ts";
 import { createSession, expectComplete, longText, sha256, speak, statusOf, Stream } from "../support/session.ts";
+import { report } from "../support/report.ts";
 import { activity, useStack } from "../support/stack.ts";
 
 const stack = useStack();
@@ -57,7 +58,7 @@ it(`speaks ${SESSIONS} sessions of espeak at once: each whole, or ended by one c
     expect(stream.final!.retry_after_ms).toBeGreaterThan(0);
     expect(stream.closeCode).toBe(1013);
   }
-  console.log(`${whole} of ${SESSIONS} espeak sessions whole, ${SESSIONS - whole} refused as busy`);
+  report(`${whole} of ${SESSIONS} espeak sessions whole, ${SESSIONS - whole} refused as busy`);
   expect(whole).toBeGreaterThan(0);
   expect(await activity(stack)).toEqual({ encoders: 0, syntheses: 0 });
 });

@@ -44,7 +44,7 @@ export interface FakeEngine {
 
 /** Samples that tell the text's characters apart, so that a listener can see what was spoken twice or not at all. */
 function audioOf(text: string): Int16Array {
-  const codes = [...text].map((char) => char.codePointAt(0)!);
+  const codes = Array.from(text, (char) => char.codePointAt(0)!);
   return Int16Array.from({ length: codes.length * SAMPLES_PER_CHAR }, (_, i) => {
     const code = codes[Math.floor(i / SAMPLES_PER_CHAR)]!;
     return Math.round(4000 * Math.sin((2 * Math.PI * (300 + code) * i) / FAKE_RATE_HZ));

@@ -63,7 +63,7 @@ describe("a send window", () => {
               answers.push([window.ack(seq), naive.ack(seq)]);
             }
             expect(window.sentSeq).toBe(naive.sentSeq);
-            answers.push([window.isOpen(bytes, buffered), naive.isOpen(bytes, buffered)]);
+            answers.push([window.isOpen(bytes, bytes, buffered), naive.isOpen(bytes, buffered)]);
           }
           for (const [given, expected] of answers) expect(given).toBe(expected);
         },
@@ -75,20 +75,20 @@ describe("a send window", () => {
   it("goes by what the socket still holds, until the client acks", () => {
     const window = new SendWindow(LIMIT, 0);
     window.sent(1, 5_000);
-    expect(window.isOpen(400, 600)).toBe(true);
-    expect(window.isOpen(401, 600)).toBe(false);
+    expect(window.isOpen(400, 400, 600)).toBe(true);
+    expect(window.isOpen(401, 401, 600)).toBe(false);
     expect(window.ack(0)).toBe(true);
-    expect(window.isOpen(1, 0)).toBe(false);
+    expect(window.isOpen(1, 1, 0)).toBe(false);
     expect(window.ack(1)).toBe(true);
-    expect(window.isOpen(1, 99_999)).toBe(true);
+    expect(window.isOpen(1, 1, 99_999)).toBe(true);
   });
 
   it("always lets one message through, however large", () => {
     const window = new SendWindow(LIMIT, 0);
-    expect(window.isOpen(LIMIT * 10, 0)).toBe(true);
+    expect(window.isOpen(LIMIT * 10, LIMIT * 10, 0)).toBe(true);
     window.sent(1, LIMIT * 10);
     window.ack(1);
-    expect(window.isOpen(LIMIT * 10, 0)).toBe(true);
+    expect(window.isOpen(LIMIT * 10, LIMIT * 10, 0)).toBe(true);
   });
 
   it("knows an ack of what was never sent, and ignores one of what was acked before", () => {
@@ -96,8 +96,8 @@ describe("a send window", () => {
     expect(window.ack(8)).toBe(false);
     expect(window.ack(7)).toBe(true);
     window.sent(8, 1_000);
-    expect([window.ack(3), window.isOpen(1, 0)]).toEqual([true, false]);
-    expect([window.ack(8), window.isOpen(1, 0)]).toEqual([true, true]);
+    expect([window.ack(3), window.isOpen(1, 1, 0)]).toEqual([true, false]);
+    expect([window.ack(8), window.isOpen(1, 1, 0)]).toEqual([true, true]);
     expect(window.ack(9)).toBe(false);
   });
 
@@ -121,6 +121,6 @@ describe("a send window", () => {
     for (let seq = 1; seq <= 200_000; seq++) window.sent(seq, 100);
     expect(performance.now() - started).toBeLessThan(1_000);
     expect(window.ack(200_000)).toBe(true);
-    expect(window.isOpen(LIMIT, 0)).toBe(true);
+    expect(window.isOpen(LIMIT, LIMIT, 0)).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import { Outbox } from "../../worker/session/outbox.ts";
 import { SendWindow } from "../../worker/session/send-window.ts";
 
 const STALL_MS = 1_000;
+const WINDOW_BYTES = 256 * 1024;
 const never = new AbortController().signal;
 
 const message = (seq: number, bytes = 10): Message => ({
@@ -30,7 +31,7 @@ class FakeConnection {
   }
 
   canTake({ data }: Message): boolean {
-    return this.window.isOpen(data.length, this.bufferedAmount);
+    return this.window.isOpen(data.length, data.length, this.bufferedAmount);
   }
 
   sendAudio({ seq, data }: Message): void {
@@ -47,7 +48,7 @@ let stalled: unknown[];
 beforeEach(() => {
   vi.useFakeTimers();
   stalled = [];
-  outbox = new Outbox(STALL_MS, (connection) => {
+  outbox = new Outbox(WINDOW_BYTES, STALL_MS, (connection) => {
     stalled.push(connection);
     outbox.connect(undefined);
   });

@@ -62,7 +62,7 @@ function failed({ reason, message, retryable }: StreamError, retryAfterMs?: numb
 async function refusal(response: Response): Promise<ProviderError> {
   const body = refusalSchema.safeParse(await response.json().catch(() => undefined));
   const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
   const retryable = response.status >= 500 || response.status === 429;
   const message = `the engine answered ${response.status}`;
   if (!body.success) return failed({ reason: `http_${response.status}`, message, retryable }, retryAfterMs);

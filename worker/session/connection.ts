@@ -33,6 +33,9 @@ function unlessGone(action: () => void): void {
   }
 }
 
+/** What a JSON audio message has around its base64, at most. */
+const JSON_BYTES = 80;
+
 function sayAndClose(socket: WebSocket, message: TerminalMessage): void {
   unlessGone(() => {
     socket.send(JSON.stringify(message));
@@ -57,7 +60,9 @@ export class Connection {
   }
 
   canTake(message: Message): boolean {
-    return this.window.isOpen(message.data.length, this.socket.bufferedAmount);
+    const audioBytes = message.data.length;
+    const wireBytes = this.#isBinary ? BINARY_HEADER_BYTES + audioBytes : Math.ceil(audioBytes / 3) * 4 + JSON_BYTES;
+    return this.window.isOpen(audioBytes, wireBytes, this.socket.bufferedAmount);
   }
 
   sendAudio({ seq, data, startMs }: Message): void {

@@ -3,8 +3,8 @@ import { Bell } from "../bell.ts";
 import type { Connection } from "./connection.ts";
 import type { Message } from "./messages.ts";
 
-/** Recent messages kept for a client that comes back, in bytes: less than one window, so they can go out at once. */
-const KEPT_BYTES = 128 * 1024;
+/** Recent messages kept for a client that comes back: less than a window, so that they can go out at once. */
+const KEPT_OF_WINDOW = 1 / 2;
 
 /** How often a full socket is looked at, in ms: there is no event for it, so ever less often while it stays full. */
 const POLL_MS = { first: 5, longest: 100 } as const;
@@ -18,6 +18,7 @@ export class Outbox {
   /** The furthest that any client was sent. */
   sent = START;
   readonly #stallTimeoutMs: number;
+  readonly #keepBytes: number;
   readonly #onStalled: (connection: Connection) => void;
   readonly #changed = new Bell();
   #connection: Connection | undefined;
@@ -26,7 +27,8 @@ export class Outbox {
   #keptBytes = 0;
 
   /** @param onStalled called when the client has taken nothing for `stallTimeoutMs`. */
-  constructor(stallTimeoutMs: number, onStalled: (connection: Connection) => void) {
+  constructor(windowBytes: number, stallTimeoutMs: number, onStalled: (connection: Connection) => void) {
+    this.#keepBytes = windowBytes * KEPT_OF_WINDOW;
     this.#stallTimeoutMs = stallTimeoutMs;
     this.#onStalled = onStalled;
   }
@@ -88,7 +90,7 @@ export class Outbox {
     this.#deliveredSeq = message.seq;
     this.#kept.push(message);
     this.#keptBytes += message.data.length;
-    while (this.#keptBytes > KEPT_BYTES) this.#keptBytes -= this.#kept.shift()!.data.length;
+    while (this.#keptBytes > this.#keepBytes) this.#keptBytes -= this.#kept.shift()!.data.length;
     this.passOver(message);
   }
 

@@ -101,6 +101,7 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
     for await (const piece of provider.speak(utterance, AbortSignal.any([signal, watchdog.signal]))) {
       signal.throwIfAborted();
       if (piece.type === "audio") {
+        if (piece.samples === 0) continue;
         watchdog.expect("further audio", limits.gapTimeoutMs);
         const skipped = Math.min(toSkip, piece.samples);
         toSkip -= skipped;

@@ -30,10 +30,10 @@ export class SendWindow {
     return this.#isAcking ? this.#ackedSeq : -bufferedAmount;
   }
 
-  /** Whether `byteLength` more may be sent. One message always may, however large. */
-  isOpen(byteLength: number, bufferedAmount: number): boolean {
-    const onTheWay = this.#isAcking ? this.#unacknowledgedBytes : bufferedAmount;
-    return onTheWay === 0 || onTheWay + byteLength <= this.#limitBytes;
+  /** Whether one more message may be sent: of `audioBytes`, `wireBytes` as framed. One always may, however large. */
+  isOpen(audioBytes: number, wireBytes: number, bufferedAmount: number): boolean {
+    const [onTheWay, more] = this.#isAcking ? [this.#unacknowledgedBytes, audioBytes] : [bufferedAmount, wireBytes];
+    return onTheWay === 0 || onTheWay + more <= this.#limitBytes;
   }
 
   sent(seq: number, byteLength: number): void {

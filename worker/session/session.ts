@@ -45,7 +45,7 @@ export class Session extends DurableObject<Env> {
   readonly #recorder = new AbortController();
   #player: AbortController | undefined;
   #connection: Connection | undefined;
-  readonly #outbox = new Outbox(config.STALL_TIMEOUT_MS, (connection) => {
+  readonly #outbox = new Outbox(config.WINDOW_BYTES, config.STALL_TIMEOUT_MS, (connection) => {
     connection.close(CLOSE.tryLater, "stalled");
     void this.#disconnected(connection);
   });
@@ -93,10 +93,10 @@ export class Session extends DurableObject<Env> {
       server.addEventListener("error", () => void this.#disconnected(connection));
       this.#connection?.close(CLOSE.takenOver, "taken over by a newer connection");
       this.#connection = connection;
-      this.ctx.waitUntil(this.#serve(connection, after));
+      this.ctx.waitUntil(this.#serve(connection, after).catch((error: unknown) => this.#refuse(this.#failure(error))));
       return upgraded(request, client);
     } catch (error) {
-      return refuseWebSocket(request, failureOf(error));
+      return refuseWebSocket(request, this.#failure(error));
     }
   }
 
@@ -148,7 +148,6 @@ export class Session extends DurableObject<Env> {
 
   async #fill(recording: Recording, signal: AbortSignal): Promise<void> {
     const { request, tape } = recording;
-    if (tape.position.ended) return;
     try {
       const provider = providers.get(request.provider);
       if (!provider) throw new GatewayError("not_ready", `provider ${request.provider} is not set up any more`);
@@ -193,6 +192,7 @@ export class Session extends DurableObject<Env> {
     const kept = this.#record!;
     this.#player?.abort();
     this.#player = undefined;
+    // A replay that breaks off is no eos, whatever the session's own end was.
     if (kept.final) return this.#tell(kept.final.type === "eos" ? final : kept.final);
     this.#recorder.abort();
     this.#recording?.tape.end();

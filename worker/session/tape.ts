@@ -12,6 +12,9 @@ import type { Failure } from "../errors.ts";
 /** Audio of one row, in ms. */
 const ROW_MS = 500;
 
+/** A row longer than this, in bytes, ends early; storage takes values of 2 MB. */
+const MAX_ROW_BYTES = 1024 * 1024;
+
 /** Rows kept in memory for a player that is close behind: four seconds. */
 const ROWS_IN_MEMORY = 8;
 
@@ -114,6 +117,7 @@ export class Tape {
 
   appendEvent(event: StreamEvent): void {
     this.#append(encodeEvent(event));
+    if (this.#rows.get(this.#open)!.byteLength > MAX_ROW_BYTES) this.#closeRow();
   }
 
   /** The segment is complete; what comes now belongs to the next one. */
