@@ -14,7 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => service.close(0));
 
-const idle = () => expect.poll(() => info(service.url)).toMatchObject({ active_streams: 0, open_encoders: 0 });
+const idle = async () => {
+  await expect.poll(() => info(service.url)).toMatchObject({ active_streams: 0, open_encoders: 0 });
+};
 
 /** Audio needed at 22050 Hz before the first is heard, in ms; measured, at the codec's own rate. */
 const NEEDED_MS: Record<AudioFormat, number> = {
