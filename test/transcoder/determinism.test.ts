@@ -30,7 +30,7 @@ function bytesOf(pcm: Int16Array): Uint8Array {
 const sizes = (max: number) => fc.array(fc.integer({ min: 1, max }), { minLength: 1, maxLength: 8 });
 
 function envelopesOf({ format, audio }: Transcoded): unknown {
-  return { format, audio };
+  return { format, audio: audio.map(({ samples, data }) => ({ samples, data: Buffer.from(data).toString("base64") })) };
 }
 
 /** Through a bare encoder, to a rate that every other must be resampled to. */

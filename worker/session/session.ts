@@ -105,10 +105,17 @@ export class Session extends DurableObject<Env> {
     if (!this.#record) throw new GatewayError("unknown_session", "there is no such session, or it has expired");
     const parsed = afterSchema.safeParse(value ?? "0");
     if (!parsed.success) throw new GatewayError("invalid_after", "after must be the seq of an audio message, or 0");
-    const isNotKnownHere = this.#record.state === "streaming" && !this.#recording; // it was sent by a lost object
-    const last = this.#record.counts?.messages ?? this.#outbox.sent.seq;
-    if (!isNotKnownHere && parsed.data > last) throw aboveLast(parsed.data, last);
+    const last = this.#lastSeq(this.#record);
+    if (last !== undefined && parsed.data > last) throw aboveLast(parsed.data, last);
     return parsed.data;
+  }
+
+  /** The last seq any client was sent; undefined if only playing the tape can tell. */
+  #lastSeq({ state, counts }: SessionRecord): number | undefined {
+    if (state === "failed") return undefined; // a replay may come further than the stream that broke off
+    if (counts) return counts.messages;
+    if (state === "streaming" && !this.#recording) return undefined; // it was sent by an object that is lost
+    return this.#outbox.sent.seq;
   }
 
   /** Plays the session to a new connection: on from what is at hand, else from the tape. */
