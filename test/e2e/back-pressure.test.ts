@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startFakeEngine, type FakeEngine } from "../fakes/engine.ts";
 import { startGateway, type RunningGateway } from "../support/gateway.ts";
-import { startTranscoderProcess, type RunningService } from "../support/processes.ts";
+import { descendants, residentBytes, startTranscoderProcess, type RunningService } from "../support/processes.ts";
+import { report } from "../support/report.ts";
 import { createSession, expectComplete, longText, play, sha256, statusOf, Stream } from "../support/session.ts";
 
 const LEAD_MS = 30_000;
@@ -39,6 +40,14 @@ const pcm = (sampleRateHz: number) => ({
 /** What the engine was asked to speak, in ms. */
 const askedMs = () => engine.texts.reduce((sum, text) => sum + text.length * 50, 0);
 
+/** Memory of the process that the session's object lives in. */
+async function workerdBytes(): Promise<number> {
+  const processes = await descendants(gateway.child.pid!);
+  return residentBytes(processes.find(({ command }) => /workerd.* serve /.test(command))!.pid);
+}
+
+const MB = 1024 * 1024;
+
 it("asks for no further segment while a client that acks takes nothing, and gives it every byte later", async () => {
   engine.texts = [];
   const { id, wsUrl } = await createSession(gateway.url, pcm(16_000));
@@ -51,8 +60,14 @@ it("asks for no further segment while a client that acks takes nothing, and give
   while (acking) await sleep(20);
   await sleep(500);
   const stalledAt = engine.texts.length;
+  const before = await workerdBytes();
   await sleep(20_000);
   expect(engine.texts.length).toBe(stalledAt);
+  const grown = (await workerdBytes()) - before;
+  report(
+    `workerd: ${Math.round(before / MB)} MB when the client stalled, ${(grown / MB).toFixed(1)} MB more 20 s later`,
+  );
+  expect(grown).toBeLessThan(10 * MB); // the whole text is 19 MB of PCM
 
   const acked = stream.audio.slice(0, 300).reduce((sum, { data }) => sum + data.length, 0);
   expect(stream.bytes.length - acked).toBeLessThanOrEqual(WINDOW_BYTES);

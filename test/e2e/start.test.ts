@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "../support/gateway.ts";
+import { descendants } from "../support/processes.ts";
 import { createSession, expectComplete, play, sha256 } from "../support/session.ts";
 import { report } from "../support/report.ts";
 
@@ -44,18 +45,6 @@ async function until(isTrue: () => boolean | Promise<boolean>, ms: number): Prom
     if (Date.now() > end) throw new Error(`not within ${ms} ms; the last lines:\n${lines.slice(-20).join("\n")}`);
     await sleep(100);
   }
-}
-
-/** The processes of a name that the supervisor started, by their numbers. */
-async function descendants(pid: number): Promise<{ pid: number; command: string }[]> {
-  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "")).trim().split(" ");
-  const all = await Promise.all(
-    children.filter(Boolean).map(async (child) => {
-      const command = await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "");
-      return [{ pid: Number(child), command: command.replaceAll("\0", " ") }, ...(await descendants(Number(child)))];
-    }),
-  );
-  return all.flat();
 }
 
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 /** The product's own services, as processes of their own on free ports. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -41,3 +42,21 @@ async function startProcess(file: string, env: Record<string, string> = {}): Pro
 export const startTranscoderProcess = (env?: Record<string, string>) => startProcess("transcoder/main.ts", env);
 
 export const startEspeakProcess = (env?: Record<string, string>) => startProcess("engines/espeak/main.ts", env);
+
+/** The processes that a process has started, and they in turn. */
+export async function descendants(pid: number): Promise<{ pid: number; command: string }[]> {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "")).trim().split(" ");
+  const all = await Promise.all(
+    children.filter(Boolean).map(async (child) => {
+      const command = await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "");
+      return [{ pid: Number(child), command: command.replaceAll("\0", " ") }, ...(await descendants(Number(child)))];
+    }),
+  );
+  return all.flat();
+}
+
+/** Memory a process has resident, in bytes. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
+}
