@@ -1,6 +1,6 @@
 /** The command line: speaks a text through a running gateway, into a file or to standard output. */
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, type WriteStream } from "node:fs";
 import { text as readText } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { FORMAT_TRAITS, FORMATS, isAudioFormat } from "../protocol/formats.ts";
@@ -91,21 +91,31 @@ class Progress {
   }
 }
 
+function chooseRate({ rate }: Arguments): number | undefined {
+  if (rate === undefined) return undefined;
+  if (/^\d+$/.test(rate)) return Number(rate);
+  throw new UsageError(`--rate ${rate}: give a whole number of Hz, such as 24000`);
+}
+
 async function speak(client: TtsClient, args: Arguments, text: string): Promise<void> {
+  const sampleRateHz = chooseRate(args);
   const format = chooseFormat(args);
   const provider = await chooseProvider(client, args);
   const output = args.output ?? `speech.${FORMAT_TRAITS[format].extension}`;
   const progress = new Progress();
-  const stream = client.speak({
-    provider,
-    voice: args.voice,
-    text,
-    target_format: format,
-    ...(args.rate && { sample_rate_hz: Number(args.rate) }),
-    ...(args.language && { language: args.language }),
-  });
+  const stream = client.speak(
+    {
+      provider,
+      voice: args.voice,
+      text,
+      target_format: format,
+      ...(sampleRateHz !== undefined && { sample_rate_hz: sampleRateHz }),
+      ...(args.language && { language: args.language }),
+    },
+    { signal: interrupted() },
+  );
   let next = await stream.next(); // a refused request leaves no empty file
-  const sink = output === "-" ? process.stdout : createWriteStream(output);
+  const sink = output === "-" ? process.stdout : await openFile(output);
   for (; !next.done; next = await stream.next()) {
     const { audio, ptsMs = 0 } = next.value;
     progress.update(ptsMs, audio.length);
@@ -114,6 +124,20 @@ async function speak(client: TtsClient, args: Arguments, text: string): Promise<
   progress.update(next.value.duration_ms, 0);
   if (sink !== process.stdout) await once(sink.end(), "close");
   progress.finish(output === "-" ? "standard output" : output);
+}
+
+/** A file that can be written to, or the error that says why not. */
+async function openFile(path: string): Promise<WriteStream> {
+  const file = createWriteStream(path);
+  await once(file, "open");
+  return file;
+}
+
+/** Ctrl-C, so that nothing goes on speaking to nobody. */
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  process.once("SIGINT", () => controller.abort(new Error("interrupted")));
+  return controller.signal;
 }
 
 async function main(): Promise<void> {
@@ -131,11 +155,16 @@ async function main(): Promise<void> {
 
 function explain(error: unknown): string {
   if (error instanceof TtsError) return `${error.reason}: ${error.message}`;
-  if (error instanceof TypeError && error.message === "fetch failed") return "no gateway answers there: npm start";
+  if (error instanceof TypeError && error.message === "fetch failed") {
+    return "no gateway answers there: npm start runs one, and GATEWAY_URL or --url says where it is";
+  }
   return error instanceof Error ? error.message : String(error);
 }
 
-process.stdout.on("error", () => process.exit(0)); // the player that was piped to has closed
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") console.error(`standard output: ${error.message}`);
+  process.exit(error.code === "EPIPE" ? 0 : 1); // the player that was piped to has closed
+});
 main().catch((error: unknown) => {
   console.error(explain(error));
   process.exitCode = 1;

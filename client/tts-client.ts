@@ -83,7 +83,6 @@ function parseFrame(data: ArrayBuffer | string): Frame {
 
 /** A socket's messages, one after the other; ends with the socket. */
 class Inbox {
-  readonly closed: Promise<CloseEvent>;
   readonly #socket: WebSocket;
   readonly #waiting: (ArrayBuffer | string)[] = [];
   #wake = Promise.withResolvers<void>();
@@ -96,12 +95,9 @@ class Inbox {
       this.#waiting.push(data as ArrayBuffer | string);
       this.#wake.resolve();
     });
-    this.closed = new Promise((resolve) => {
-      socket.addEventListener("close", (event) => {
-        this.#close = event;
-        this.#wake.resolve();
-        resolve(event);
-      });
+    socket.addEventListener("close", (event) => {
+      this.#close = event;
+      this.#wake.resolve();
     });
   }
 
@@ -118,6 +114,16 @@ class Inbox {
 
   send(message: ClientMessage): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Cancels the session and lets go of it, as soon as there is a connection to say so. */
+  cancel(): void {
+    const leave = () => {
+      this.send({ type: "cancel" });
+      this.#socket.close();
+    };
+    if (this.#socket.readyState === WebSocket.CONNECTING) this.#socket.addEventListener("open", leave);
+    else leave();
   }
 }
 
@@ -159,17 +165,15 @@ export class TtsClient {
     if (after > 0) url.searchParams.set("after", String(after));
     const socket = new WebSocket(url, binary ? [BINARY_SUBPROTOCOL] : []);
     const inbox = new Inbox(socket);
-    const stop = () => {
-      inbox.send({ type: "cancel" }); // while it can still be said
-      socket.close();
-    };
+    const aborted = Promise.withResolvers<never>();
+    aborted.promise.catch(() => {});
+    const stop = () => aborted.reject(signal?.reason);
     signal?.addEventListener("abort", stop);
     let expected = after + 1;
     let isOver = false;
     try {
       for (;;) {
-        const received = await inbox.next();
-        signal?.throwIfAborted();
+        const received = await Promise.race([inbox.next(), aborted.promise]);
         if (typeof received === "object" && "code" in received) {
           isOver = true;
           throw new TtsError(received.code, "connection_lost", `the connection was closed with ${received.code}`);
@@ -190,8 +194,8 @@ export class TtsClient {
       }
     } finally {
       signal?.removeEventListener("abort", stop);
-      if (!isOver) inbox.send({ type: "cancel" });
-      socket.close();
+      if (isOver) socket.close();
+      else inbox.cancel();
     }
   }
 

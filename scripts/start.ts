@@ -18,13 +18,19 @@ const HELP = `Starts the gateway on this machine: transcoder, eSpeak engine and 
 
 /** How often a part is asked whether it is well, and how often it may fail to say so before it is started again. */
 const PROBE_MS = 500;
-const PROBES_MISSED = 10;
+const PROBES_MISSED = 5;
+
+/** How often it may fail to before it was ever well. */
+const PROBES_AT_START = 120;
 
 /** First pause before a part that died is started again; doubled up to the longest while it keeps dying. */
 const RESTART_MS = { first: 250, longest: 5_000 } as const;
 
 /** How long a part may take to stop before it is killed. */
 const STOP_MS = 5_000;
+
+/** What wrangler says when its workerd was killed. It would start it again, but takes half a minute now and then. */
+const WRANGLER_CRASH = "The Workers runtime crashed unexpectedly";
 
 /** What wrangler says of every request; the gateway's own line says more. */
 const WRANGLER_REQUEST_LINE = "[wrangler:info] ";
@@ -112,28 +118,30 @@ class Supervised {
       detached: true, // a process group of its own, so that all of it can be stopped
     });
     this.#child = child;
+    const crashed = Promise.withResolvers<void>();
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {
         if (line.trim() && !line.startsWith(WRANGLER_REQUEST_LINE)) say(name, line);
+        if (line.includes(WRANGLER_CRASH)) crashed.resolve();
       });
     }
     const ended = new AbortController();
     const exit = once(child, "exit").then(([code, signal]) => `died (${signal ?? `exit code ${code}`})`);
+    const crash = crashed.promise.then(() => "crashed");
     const silent = this.#missesProbes(ended.signal).then(() => "does not answer any more");
-    const why = await Promise.race([exit, silent]);
+    const why = await Promise.race([exit, silent, crash]);
     ended.abort();
     await stopGroup(child);
     return why;
   }
 
-  /** Resolves when the part was ready once and then was not for a while. */
+  /** Resolves when the part has not been well for a while. */
   async #missesProbes(ended: AbortSignal): Promise<void> {
-    let missed = Number.NEGATIVE_INFINITY;
-    while (!ended.aborted && missed < PROBES_MISSED) {
+    let left = PROBES_AT_START;
+    while (!ended.aborted && left > 0) {
       await sleep(PROBE_MS);
-      missed = (await answers(this.#part.probeUrl)) ? 0 : missed + 1;
+      left = (await answers(this.#part.probeUrl)) ? PROBES_MISSED : left - 1;
     }
-    if (ended.aborted) await new Promise(() => {});
   }
 
   async ready(): Promise<void> {

@@ -11,8 +11,8 @@ const settings = z.object({
   ESPEAK_URL: url,
   COQUI_URL: url,
 
-  /** Longest text of one request, in characters (UTF-16 code units). */
-  MAX_TEXT_CHARS: count(100_000),
+  /** Longest text of one request, in characters (UTF-16 code units); a stored value takes 2 MB. */
+  MAX_TEXT_CHARS: z.coerce.number().int().min(1).max(500_000).default(100_000),
 
   /** How long the first audio of a segment may take each time it is asked for, and a busy engine is waited for in all. */
   FIRST_AUDIO_TIMEOUT_MS: milliseconds(10_000),
@@ -22,6 +22,8 @@ const settings = z.object({
   PROVIDER_ATTEMPTS: count(3),
   /** How long a stream waits for a transcoder that is not there. */
   TRANSCODER_WAIT_MS: milliseconds(10_000),
+  /** How long a transcoder that has audio to encode may give nothing back. */
+  TRANSCODER_STALL_MS: milliseconds(10_000),
 
   /** The next segment is asked for while the tape is less than this ahead of what was sent. */
   TAPE_LEAD_MS: milliseconds(30_000),

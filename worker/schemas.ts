@@ -36,7 +36,7 @@ export function createSessionSchema(maxTextChars: number) {
       provider: id,
       voice: id,
       text: speakableText(maxTextChars),
-      target_format: z.enum(FORMATS).default("pcm16"),
+      target_format: z.preprocess((format) => format ?? undefined, z.enum(FORMATS).default("pcm16")),
       sample_rate_hz: z.number().int().positive().nullish(),
       language: language.nullish(),
     })
@@ -49,7 +49,12 @@ export function createSessionSchema(maxTextChars: number) {
 
 export type CreateSessionBody = z.output<ReturnType<typeof createSessionSchema>>;
 
-export const voicesQuerySchema = z.object({ provider: id.optional(), language: language.optional() });
+const given = (value: unknown) => value || undefined;
+
+export const voicesQuerySchema = z.object({
+  provider: z.preprocess(given, id.optional()),
+  language: z.preprocess(given, language.optional()),
+});
 
 /** `?after=`: the last seq the client has. */
 export const afterSchema = z

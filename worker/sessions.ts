@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import type { CreateSessionResponse } from "../protocol/messages.ts";
 import { GatewayError } from "./errors.ts";
+import { logBug } from "./log.ts";
 import { lastKnownCatalog } from "./providers/catalogs.ts";
 import { createSessionSchema } from "./schemas.ts";
 import { refuseWebSocket } from "./session/connection.ts";
@@ -91,5 +92,12 @@ export async function openStream(c: Request): Promise<Response> {
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
     throw new GatewayError("upgrade_required", "this address takes a WebSocket");
   }
-  return (await sessionStub(c)?.fetch(c.req.raw)) ?? refuseWebSocket(c.req.raw, unknownSession().failure);
+  const stub = sessionStub(c);
+  if (!stub) return refuseWebSocket(c.req.raw, unknownSession().failure);
+  try {
+    return await stub.fetch(c.req.raw);
+  } catch (error) {
+    logBug(error, { path: c.req.path }); // new code, an overloaded machine: the platform's troubles pass
+    return refuseWebSocket(c.req.raw, { reason: "restarting", message: "connect again", retryAfterMs: 1000 });
+  }
 }

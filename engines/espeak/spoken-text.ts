@@ -35,3 +35,14 @@ export function wordLocator(text: string): (position: number, length: number) =>
     return { start, length: word.length };
   };
 }
+
+/** Pauses at speed 1, as eSpeak makes them within a text, in ms. */
+const SENTENCE_PAUSE_MS = 300;
+const CLAUSE_PAUSE_MS = 150;
+
+/** How long to pause after a text, by how it ends, in ms. */
+export function pauseAfterMs(text: string): number {
+  const end = text.trimEnd().replace(/[\p{Pe}\p{Pf}"']+$/u, "");
+  if (/\p{Sentence_Terminal}$|\u2026$/u.test(end)) return SENTENCE_PAUSE_MS;
+  return /[,;:\u2013\u2014\u060c\u061b\u3001\uff0c\uff1b\uff1a]$/u.test(end) ? CLAUSE_PAUSE_MS : 0;
+}

@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads";
 import loadEspeak, { type EspeakVoice } from "@echogarden/espeak-ng-emscripten";
 import { encodeAudio, encodeEvent } from "../../protocol/envelope.ts";
 import { PieceFlow } from "./piece-flow.ts";
-import { speakable, wordLocator } from "./spoken-text.ts";
+import { pauseAfterMs, speakable, wordLocator } from "./spoken-text.ts";
 import type { JobMessage, ThreadMessage } from "./thread-pool.ts";
 
 /** Words per minute at speed 1: eSpeak's own default. It goes from 80 to 450 and clamps what is asked beyond. */
@@ -52,6 +52,9 @@ function synthesize({ text, identifier, speed }: SynthesisTask, emit: (bytes: Ui
     samples += audio.length;
     return !emit(encodeAudio(audio.length, new Uint8Array(audio.buffer)));
   });
+  // eSpeak pauses between sentences but not after the last one, and a text may come here sentence by sentence.
+  const pause = Math.round((pauseAfterMs(text) / speed / 1000) * sampleRate);
+  if (pause > 0) emit(encodeAudio(pause, new Uint8Array(pause * 2)));
 }
 
 // Until V8 has compiled what a sentence needs, the first one takes 150 ms instead of 30.

@@ -8,6 +8,8 @@ import type { SpeechRequest } from "../../worker/speech-request.ts";
 import { collect, concat, countingPcm } from "./bytes.ts";
 import { MemoryTapeStore } from "./memory-tape.ts";
 
+const NO_TRANSCODER = { waitMs: 0, stallMs: 0 };
+
 const never = new AbortController().signal;
 
 function requestFor(format: SpeechRequest["format"], rate: number): SpeechRequest {
@@ -25,7 +27,13 @@ function tapeOf(rate: number, samples: number, pieceSamples: number): Tape {
 }
 
 async function encoded(tape: Tape, format: "pcm16" | "wav") {
-  const { packets, sampleRateHz } = encodeTape(tape, requestFor(format, tape.sampleRateHz), undefined, 0, never);
+  const { packets, sampleRateHz } = encodeTape(
+    tape,
+    requestFor(format, tape.sampleRateHz),
+    undefined,
+    NO_TRANSCODER,
+    never,
+  );
   expect(sampleRateHz).toBe(tape.sampleRateHz);
   return collect(packets);
 }
@@ -56,7 +64,7 @@ describe("raw audio at the voice's own rate", () => {
 
   it("gives packets that do not change when more come", async () => {
     const tape = tapeOf(16_000, 3_200, 320);
-    const first = await encodeTape(tape, requestFor("pcm16", 16_000), undefined, 0, never)
+    const first = await encodeTape(tape, requestFor("pcm16", 16_000), undefined, NO_TRANSCODER, never)
       .packets[Symbol.asyncIterator]()
       .next();
     const packets = await encoded(tape, "pcm16");
@@ -66,7 +74,7 @@ describe("raw audio at the voice's own rate", () => {
 
   it("makes the first message with the first 20 ms", async () => {
     const tape = tapeOf(16_000, 16_000, 200);
-    const { packets, sampleRateHz } = encodeTape(tape, requestFor("wav", 16_000), undefined, 0, never);
+    const { packets, sampleRateHz } = encodeTape(tape, requestFor("wav", 16_000), undefined, NO_TRANSCODER, never);
     const [first] = await collect(cutMessages(packets, sampleRateHz));
     expect(first).toMatchObject({ seq: 1, endMs: 20, endByte: 44 + 640 });
   });
@@ -81,14 +89,14 @@ describe("any other format", () => {
   it("is refused when there is no transcoder", async () => {
     const tape = tapeOf(16_000, 100, 100);
     for (const request of [requestFor("mp3", 16_000), requestFor("pcm16", 8_000), requestFor("wav", 22_050)]) {
-      const { packets } = encodeTape(tape, request, undefined, 0, never);
+      const { packets } = encodeTape(tape, request, undefined, NO_TRANSCODER, never);
       await expect(collect(packets)).rejects.toMatchObject({ failure: { reason: "transcoder_unavailable" } });
     }
   });
 
   it("has its media time at the encoder's rate", async () => {
     const tape = tapeOf(16_000, 100, 100);
-    expect(encodeTape(tape, requestFor("opus", 22_050), undefined, 0, never).sampleRateHz).toBe(24_000);
-    expect(encodeTape(tape, requestFor("mp3", 22_050), undefined, 0, never).sampleRateHz).toBe(22_050);
+    expect(encodeTape(tape, requestFor("opus", 22_050), undefined, NO_TRANSCODER, never).sampleRateHz).toBe(24_000);
+    expect(encodeTape(tape, requestFor("mp3", 22_050), undefined, NO_TRANSCODER, never).sampleRateHz).toBe(22_050);
   });
 });

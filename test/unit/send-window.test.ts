@@ -19,7 +19,8 @@ class NaiveWindow {
   isOpen(bytes: number, buffered: number): boolean {
     const pending = this.sizes.filter(({ seq }) => seq > this.acked).reduce((sum, one) => sum + one.bytes, 0);
     const onTheWay = this.acking ? pending : buffered;
-    return onTheWay === 0 || onTheWay + bytes <= this.limit;
+    const hasRoom = onTheWay === 0 || onTheWay + bytes <= this.limit;
+    return hasRoom && (!this.acking || buffered === 0 || buffered + bytes <= 2 * this.limit);
   }
 
   send(seq: number, bytes: number): void {
@@ -80,7 +81,8 @@ describe("a send window", () => {
     expect(window.ack(0)).toBe(true);
     expect(window.isOpen(1, 1, 0)).toBe(false);
     expect(window.ack(1)).toBe(true);
-    expect(window.isOpen(1, 1, 99_999)).toBe(true);
+    expect(window.isOpen(1, 1, LIMIT)).toBe(true);
+    expect(window.isOpen(1, 1, 2 * LIMIT)).toBe(false); // it acks what it never read
   });
 
   it("always lets one message through, however large", () => {

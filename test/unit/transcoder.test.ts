@@ -6,7 +6,7 @@ import { collect, concat, each } from "./bytes.ts";
 import { bodyOf, breakOff, fakeServer, json, stall, stream, type Answer } from "./fake-server.ts";
 
 const never = new AbortController().signal;
-const target = { format: "mp3", sampleRateHz: 22_050 } as const;
+const target = { format: "mp3", sampleRateHz: 22_050, inputRateHz: 22_050 } as const;
 const source = () => each([Uint8Array.of(1, 2), Uint8Array.of(3)]);
 const packet = encodeAudio(576, Uint8Array.of(9, 9));
 
@@ -15,7 +15,7 @@ afterEach(() => void vi.restoreAllMocks());
 
 async function transcoded(answer: Answer, waitMs = 0, signal = never) {
   await using server = await fakeServer(answer);
-  return await collect(transcode(server, target, source, waitMs, signal));
+  return await collect(transcode(server, target, source, { waitMs, stallMs: 5_000 }, signal));
 }
 
 /** A tape that is still being written. */
@@ -52,7 +52,7 @@ describe("transcoding", () => {
       request.on("data", () => response.write(packet));
     });
     const controller = new AbortController();
-    const packets = transcode(server, target, live, 0, controller.signal);
+    const packets = transcode(server, target, live, { waitMs: 0, stallMs: 5_000 }, controller.signal);
     expect((await packets.next()).value).toMatchObject({ samples: 576 });
     controller.abort(new Error("enough"));
     await expect(packets.next()).rejects.toThrow("enough");
@@ -73,7 +73,7 @@ describe("transcoding", () => {
 
   it("gives up when none comes in time, and says when to come again", async () => {
     const started = performance.now();
-    const nobody = transcode(upstreamAt("http://127.0.0.1:1"), target, source, 600, never);
+    const nobody = transcode(upstreamAt("http://127.0.0.1:1"), target, source, { waitMs: 600, stallMs: 5_000 }, never);
     await expect(collect(nobody)).rejects.toMatchObject({
       failure: { reason: "transcoder_unavailable", retryAfterMs: 2_000 },
     });
@@ -103,7 +103,7 @@ describe("transcoding", () => {
 
   it("is over upstream when its reader leaves early", async () => {
     await using server = await fakeServer(stall(packet, packet));
-    const packets = transcode(server, target, source, 0, never);
+    const packets = transcode(server, target, source, { waitMs: 0, stallMs: 5_000 }, never);
     await packets.next();
     await packets.return(undefined);
     await vi.waitFor(() => expect(server.abandoned).toBe(1));

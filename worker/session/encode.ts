@@ -3,7 +3,7 @@ import { EnvelopeDecoder } from "../../protocol/envelope.ts";
 import { encodedRate, FORMAT_TRAITS } from "../../protocol/formats.ts";
 import { wavHeader } from "../../protocol/wav.ts";
 import type { SpeechRequest } from "../speech-request.ts";
-import { transcode } from "../transcoder.ts";
+import { transcode, type TranscoderLimits } from "../transcoder.ts";
 import type { Upstream } from "../upstream.ts";
 import type { Packet } from "./messages.ts";
 import type { Tape } from "./tape.ts";
@@ -48,19 +48,19 @@ async function* withHeader(header: Uint8Array, packets: AsyncIterable<Packet>): 
 
 /**
  * The packets of the tape, as it is made; the same for every listener.
- * @param waitMs how long to wait for a transcoder that is not there.
  */
 export function encodeTape(
   tape: Tape,
   { format, sampleRateHz }: SpeechRequest,
   transcoder: Upstream | undefined,
-  waitMs: number,
+  limits: TranscoderLimits,
   signal: AbortSignal,
 ): Encoding {
   if (FORMAT_TRAITS[format].isRawPcm && sampleRateHz === tape.sampleRateHz) {
     const frames = rawFrames(tape, signal);
     return { sampleRateHz, packets: format === "wav" ? withHeader(wavHeader(sampleRateHz), frames) : frames };
   }
-  const packets = transcode(transcoder, { format, sampleRateHz }, () => tape.read(signal), waitMs, signal);
+  const target = { format, sampleRateHz, inputRateHz: tape.sampleRateHz };
+  const packets = transcode(transcoder, target, () => tape.read(signal), limits, signal);
   return { sampleRateHz: encodedRate(format, sampleRateHz), packets };
 }

@@ -21,6 +21,14 @@ export interface Message {
 /** Audio of a message, in ms. The first one leaves with the first packet, so that sound starts early. */
 const MESSAGE_MS = 100;
 
+/** What a codec adds to a stream, and what the loss of an object can take from the end of its tape, in ms. */
+const UNRECORDED_MS = 1_500;
+
+/** No stream of so long a tape had more messages than this: what a lost object may have sent. */
+export function mostMessages(tapeMs: number): number {
+  return Math.ceil((tapeMs + UNRECORDED_MS) / MESSAGE_MS) + 1;
+}
+
 function concat(packets: readonly Packet[]): Uint8Array {
   if (packets.length === 1) return packets[0]!.data;
   const bytes = new Uint8Array(packets.reduce((sum, { data }) => sum + data.length, 0));

@@ -33,6 +33,11 @@ export class Outbox {
     this.#onStalled = onStalled;
   }
 
+  /** The last message the player of the moment has handed over. */
+  get deliveredSeq(): number {
+    return this.#deliveredSeq;
+  }
+
   /** From now on messages go to `connection`; undefined: to nobody. */
   connect(connection: Connection | undefined): void {
     this.#connection = connection;

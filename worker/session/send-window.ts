@@ -5,6 +5,10 @@ interface Unacknowledged {
   byteLength: number;
 }
 
+function fits(onTheWay: number, more: number, limit: number): boolean {
+  return onTheWay === 0 || onTheWay + more <= limit;
+}
+
 export class SendWindow {
   readonly #limitBytes: number;
   #isAcking = false;
@@ -32,8 +36,10 @@ export class SendWindow {
 
   /** Whether one more message may be sent: of `audioBytes`, `wireBytes` as framed. One always may, however large. */
   isOpen(audioBytes: number, wireBytes: number, bufferedAmount: number): boolean {
-    const [onTheWay, more] = this.#isAcking ? [this.#unacknowledgedBytes, audioBytes] : [bufferedAmount, wireBytes];
-    return onTheWay === 0 || onTheWay + more <= this.#limitBytes;
+    if (!this.#isAcking) return fits(bufferedAmount, wireBytes, this.#limitBytes);
+    // Of a client that acks what it never read, the socket is bounded too; an honest one never comes so far.
+    const isSocketFull = !fits(bufferedAmount, wireBytes, 2 * this.#limitBytes);
+    return !isSocketFull && fits(this.#unacknowledgedBytes, audioBytes, this.#limitBytes);
   }
 
   sent(seq: number, byteLength: number): void {

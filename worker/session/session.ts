@@ -5,10 +5,12 @@ import { errorMessage, failureOf, GatewayError, type Failure } from "../errors.t
 import { log, logBug } from "../log.ts";
 import { afterSchema, clientMessageSchema } from "../schemas.ts";
 import { config, providers, transcoder } from "../setup.ts";
+import { sleep } from "../sleep.ts";
 import type { SpeechRequest } from "../speech-request.ts";
+import type { TranscoderLimits } from "../transcoder.ts";
 import { Connection, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
 import { encodeTape } from "./encode.ts";
-import { cutMessages } from "./messages.ts";
+import { cutMessages, mostMessages } from "./messages.ts";
 import { Outbox, START, type Position } from "./outbox.ts";
 import {
   dueAt,
@@ -35,12 +37,26 @@ const LIFETIMES: Lifetimes = {
   endedMs: config.ENDED_TTL_MS,
 };
 
+const TRANSCODER_LIMITS: TranscoderLimits = {
+  waitMs: config.TRANSCODER_WAIT_MS,
+  stallMs: config.TRANSCODER_STALL_MS,
+};
+
+/** How often a stream is encoded again by another transcoder without getting any further. */
+const PLAY_ATTEMPTS = 3;
+
+/** Messages passed over before other work of the isolate gets its turn. */
+const MESSAGES_PER_TURN = 64;
+
 const CANCELLED: Failure = { reason: "cancelled", message: "the session was cancelled" };
 const ABANDONED: Failure = { reason: "cancelled", message: "the client did not come back in time" };
 
 export class Session extends DurableObject<Env> {
   #record: SessionRecord | undefined;
+  #tape: Tape | undefined;
   #recording: Recording | undefined;
+  /** What an object that was lost may have sent: at most this seq. */
+  #sentBefore = 0;
   /** Stops the recorder, and the player of the moment. */
   readonly #recorder = new AbortController();
   #player: AbortController | undefined;
@@ -93,7 +109,9 @@ export class Session extends DurableObject<Env> {
       server.addEventListener("error", () => void this.#disconnected(connection));
       this.#connection?.close(CLOSE.takenOver, "taken over by a newer connection");
       this.#connection = connection;
-      this.ctx.waitUntil(this.#serve(connection, after).catch((error: unknown) => this.#refuse(this.#failure(error))));
+      this.ctx.waitUntil(
+        this.#serve(connection, after).catch((error: unknown) => this.#end(errorMessage(this.#failure(error)))),
+      );
       return upgraded(request, client);
     } catch (error) {
       return refuseWebSocket(request, this.#failure(error));
@@ -106,16 +124,19 @@ export class Session extends DurableObject<Env> {
     const parsed = afterSchema.safeParse(value ?? "0");
     if (!parsed.success) throw new GatewayError("invalid_after", "after must be the seq of an audio message, or 0");
     const last = this.#lastSeq(this.#record);
-    if (last !== undefined && parsed.data > last) throw aboveLast(parsed.data, last);
+    if (parsed.data > last) throw aboveLast(parsed.data, last);
     return parsed.data;
   }
 
-  /** The last seq any client was sent; undefined if only playing the tape can tell. */
-  #lastSeq({ state, counts }: SessionRecord): number | undefined {
-    if (state === "failed") return undefined; // a replay may come further than the stream that broke off
+  /** The last seq any client was sent; of what an object sent that is lost since, the most it can have been. */
+  #lastSeq({ request, state, counts }: SessionRecord): number {
     if (counts) return counts.messages;
-    if (state === "streaming" && !this.#recording) return undefined; // it was sent by an object that is lost
-    return this.#outbox.sent.seq;
+    if (state === "created") return 0;
+    if (!this.#tape) {
+      this.#tape = new Tape(tapeStorage(this.ctx.storage), request.voiceRateHz);
+      this.#sentBefore = mostMessages(this.#tape.durationMs);
+    }
+    return Math.max(this.#outbox.sent.seq, this.#sentBefore);
   }
 
   /** Plays the session to a new connection: on from what is at hand, else from the tape. */
@@ -134,7 +155,7 @@ export class Session extends DurableObject<Env> {
 
   /** Opens the tape, and has recorded what is still missing on it. */
   #open({ request, final }: SessionRecord): Recording {
-    const tape = new Tape(tapeStorage(this.ctx.storage), request.voiceRateHz);
+    const tape = (this.#tape ??= new Tape(tapeStorage(this.ctx.storage), request.voiceRateHz));
     const { signal } = this.#recorder;
     const recording: Recording = {
       request,
@@ -166,19 +187,22 @@ export class Session extends DurableObject<Env> {
   }
 
   /** Encodes the tape from its start and delivers the messages after `after`, then says how the session ended. */
-  async #play(tape: Tape, after: number): Promise<void> {
+  async #play(tape: Tape, after: number, attemptsLeft = PLAY_ATTEMPTS): Promise<void> {
     this.#player?.abort();
     const player = new AbortController();
     this.#player = player;
     this.#outbox.rewind(after);
     try {
-      const { request } = this.#record!;
-      const { packets, sampleRateHz } = encodeTape(tape, request, transcoder, config.TRANSCODER_WAIT_MS, player.signal);
+      const { request, counts } = this.#record!;
+      const lastSeq = counts?.messages;
+      const { packets, sampleRateHz } = encodeTape(tape, request, transcoder, TRANSCODER_LIMITS, player.signal);
       let last: Position = START;
       for await (const message of cutMessages(packets, sampleRateHz)) {
         last = message;
+        if (lastSeq !== undefined && message.seq > lastSeq) break; // the stream that failed came no further
         if (message.seq <= after) {
           this.#outbox.passOver(message);
+          if (message.seq % MESSAGES_PER_TURN === 0) await sleep(0, player.signal);
           continue;
         }
         await this.#outbox.deliver(message, player.signal);
@@ -190,7 +214,12 @@ export class Session extends DurableObject<Env> {
       if (after > seq) this.#refuse(aboveLast(after, seq).failure);
       await this.#end(failure ? errorMessage(failure) : { type: "eos", seq, duration_ms: endMs, bytes: endByte });
     } catch (error) {
-      if (!player.signal.aborted) await this.#end(errorMessage(this.#failure(error)));
+      if (player.signal.aborted) return;
+      const failure = this.#failure(error);
+      const { deliveredSeq } = this.#outbox;
+      // What was encoded so far is lost with the transcoder, but it can be made again from the tape.
+      if (failure.reason !== "transcoder_failed" || attemptsLeft === 1) return await this.#end(errorMessage(failure));
+      await this.#play(tape, deliveredSeq, deliveredSeq > after ? PLAY_ATTEMPTS : attemptsLeft - 1);
     }
   }
 
@@ -222,6 +251,13 @@ export class Session extends DurableObject<Env> {
     this.#tell(final);
   }
 
+  /** The client has heard enough of a session that has ended. */
+  #leave(): void {
+    this.#player?.abort();
+    this.#player = undefined;
+    this.#tell(errorMessage(CANCELLED));
+  }
+
   #tell(final: TerminalMessage): void {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -248,7 +284,8 @@ export class Session extends DurableObject<Env> {
     if (connection !== this.#connection) return; // an older connection's last words
     try {
       const message = parseClientMessage(data);
-      if (message.type === "cancel") return await this.#end(errorMessage(CANCELLED));
+      if (message.type === "cancel")
+        return await (this.#record!.final ? this.#leave() : this.#end(errorMessage(CANCELLED)));
       const { sentSeq } = connection.window;
       if (!connection.window.ack(message.seq)) {
         throw new GatewayError("invalid_ack", `ack of ${message.seq}, but the last seq sent is ${sentSeq}`);
@@ -271,7 +308,8 @@ export class Session extends DurableObject<Env> {
     const kept = this.#record;
     if (kept?.final && this.#connection) return this.ctx.storage.setAlarm(Date.now() + LIFETIMES.graceMs); // it is heard
     if (kept && Date.now() < dueAt(kept, LIFETIMES, Date.now())) return this.#save({ allowUnconfirmed: true });
-    if (kept?.startedAt !== undefined && !kept.final) return this.#end(errorMessage(ABANDONED));
+    const failure = this.#recording?.tape.position.ended?.failure ?? ABANDONED;
+    if (kept?.startedAt !== undefined && !kept.final) return this.#end(errorMessage(failure));
     this.#record = undefined;
     await this.ctx.storage.deleteAll();
   }
