@@ -88,8 +88,9 @@ function bodyOf(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await iterator.next();
-        if (done) controller.close();
+        // A source fails only when its stream was given up, and the request with it: an error here would be nobody's.
+        const { done, value } = await iterator.next().catch(() => ({ done: true, value: undefined }));
+        if (done || !value) controller.close();
         else controller.enqueue(value);
       },
       async cancel() {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startFakeEngine, type FakeEngine, type Fault } from "../fakes/engine.ts";
 import { startGateway, type RunningGateway } from "../support/gateway.ts";
-import { startTranscoderProcess, type RunningService } from "../support/processes.ts";
+import { descendants, startTranscoderProcess, type RunningService } from "../support/processes.ts";
 import { createSession, expectComplete, play, post, statusOf, Stream } from "../support/session.ts";
 
 let engine: FakeEngine;
@@ -205,6 +205,44 @@ describe("an engine that is down", () => {
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("1");
     expect(await response.json()).toMatchObject({ reason: "not_ready" });
+    await second.stop();
+  });
+});
+
+describe("a transcoder that fails in mid-stream", () => {
+  const paced = { ...request, provider: "mock_tone", voice: "en-US-mock-paced", text: TWO_SENTENCES };
+
+  it("killed and back, is taken up where it was: the client gets every message, once", async () => {
+    const victim = await startTranscoderProcess();
+    const second = await startGateway({ TRANSCODER_URL: victim.url });
+    const { wsUrl } = await createSession(second.url, paced);
+    const stream = new Stream(wsUrl);
+    while (stream.audio.length < 10) await stream.next();
+    await victim.stop();
+    const back = await startTranscoderProcess({ PORT: new URL(victim.url).port });
+    await stream.closed;
+    expectComplete(stream);
+    const again = await play(wsUrl);
+    expect(again.bytes.equals(stream.bytes)).toBe(true);
+    await second.stop();
+    await back.stop();
+  });
+
+  it("hanging, ends the session with an error", async () => {
+    const victim = await startTranscoderProcess({ PROCESSES: "1" });
+    const second = await startGateway({
+      TRANSCODER_URL: victim.url,
+      TRANSCODER_STALL_MS: 500,
+      TRANSCODER_WAIT_MS: 500,
+    });
+    const { wsUrl } = await createSession(second.url, paced);
+    const stream = new Stream(wsUrl);
+    await stream.next();
+    const processes = [victim.child.pid!, ...(await descendants(victim.child.pid!)).map(({ pid }) => pid)];
+    for (const pid of processes) process.kill(pid, "SIGSTOP");
+    await stream.closed;
+    expect(stream.finals).toMatchObject([{ type: "error", reason: "transcoder_unavailable" }]);
+    for (const pid of processes) process.kill(pid, "SIGKILL");
     await second.stop();
   });
 });
