@@ -1,7 +1,9 @@
 /** GET /readyz: the state of everything the gateway needs. */
 import type { Context } from "hono";
+import { regionOf } from "./containers/region.ts";
 import { currentCatalog } from "./providers/catalogs.ts";
-import { providers, transcoder } from "./setup.ts";
+import { backendsFor } from "./setup.ts";
+import type { Upstream } from "./upstream.ts";
 
 const ASK_TIMEOUT_MS = 2_000;
 
@@ -16,7 +18,7 @@ async function stateOf(ask: Promise<unknown>): Promise<State> {
   }
 }
 
-async function askTranscoder(): Promise<void> {
+async function askTranscoder(transcoder: Upstream | undefined): Promise<void> {
   if (!transcoder) throw new Error("TRANSCODER_URL is not set");
   const response = await transcoder.fetch("/readyz", { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) }).catch(() => {
     throw new Error("cannot be reached");
@@ -26,8 +28,9 @@ async function askTranscoder(): Promise<void> {
 }
 
 export async function getReadiness(c: Context): Promise<Response> {
+  const { providers, transcoder } = backendsFor(regionOf(c.req.raw));
   const names = ["transcoder", ...providers.keys()];
-  const asks = [askTranscoder(), ...[...providers.values()].map(currentCatalog)];
+  const asks = [askTranscoder(transcoder), ...[...providers.values()].map(currentCatalog)];
   const states = await Promise.all(asks.map(stateOf));
   const upstreams = Object.fromEntries(names.map((name, i) => [name, states[i]]));
   const isReady = states.every(({ status }) => status === "ready");
