@@ -11,7 +11,13 @@ const worker = {
     cloudflareTest({
       wrangler: { configPath: "./wrangler.toml" },
       miniflare: {
-        bindings: { MAX_TEXT_CHARS: "5000", STALL_TIMEOUT_MS: "1000", TRANSCODER_WAIT_MS: "300", TAPE_LEAD_MS: "1000" },
+        bindings: {
+          CONTAINERS: "off",
+          MAX_TEXT_CHARS: "5000",
+          STALL_TIMEOUT_MS: "1000",
+          TRANSCODER_WAIT_MS: "300",
+          TAPE_LEAD_MS: "1000",
+        },
       },
     }),
   ],

@@ -6,11 +6,13 @@ const milliseconds = (initial: number) => count(initial, 1);
 const url = z.union([z.literal(""), z.url({ protocol: /^https?$/ })]).default("");
 
 const settings = z.object({
-  /** Base addresses of upstreams; empty: in containers, where there are any. */
+  /** Base addresses of upstreams; empty: in a container, see CONTAINERS. */
   TRANSCODER_URL: url,
   ESPEAK_URL: url,
   COQUI_URL: url,
 
+  /** Whether an upstream without an address runs in a container; off: it is not there. */
+  CONTAINERS: z.enum(["on", "off"]).default("on"),
   /** Most containers of each kind in one region of the world (wrangler.toml's max_instances holds for all regions). */
   CONTAINERS_PER_REGION: count(3),
   /** A container that nobody has asked for so long is stopped. */

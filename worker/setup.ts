@@ -26,10 +26,11 @@ export function backendsFor(region: Region): Backends {
 }
 
 function createBackends(region: Region): Backends {
-  /** A plain server where an address is set, else containers where they are bound. */
+  /** A plain server where an address is set, else containers where there are some. */
   const upstream = (url: string, kind: Kind, namespace: DurableObjectNamespace | undefined): Upstream | undefined => {
     if (url) return upstreamAt(url);
-    return namespace && containerUpstream({ kind, namespace, region, instances: config.CONTAINERS_PER_REGION });
+    if (config.CONTAINERS === "off" || !namespace) return undefined;
+    return containerUpstream({ kind, namespace, region, instances: config.CONTAINERS_PER_REGION });
   };
   const espeak = upstream(config.ESPEAK_URL, KINDS.espeak, env.ESPEAK_CONTAINERS);
   const coqui = upstream(config.COQUI_URL, KINDS.coqui, env.COQUI_CONTAINERS);

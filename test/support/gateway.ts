@@ -33,12 +33,24 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+export interface GatewayOptions {
+  /** A configuration of wrangler's with containers; without one there are none. */
+  containersConfig?: string;
+}
+
 /** @param vars settings of worker/config.ts, the addresses of upstreams among them. */
-export async function startGateway(vars: Record<string, string | number>): Promise<RunningGateway> {
+export async function startGateway(
+  vars: Record<string, string | number>,
+  { containersConfig }: GatewayOptions = {},
+): Promise<RunningGateway> {
   const port = await freePort();
   const state = await mkdtemp(join(tmpdir(), "tts-gateway-"));
-  const args = ["--port", String(port), "--inspector-port", "0", "--persist-to", state, "--enable-containers=false"];
-  const settings = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const args = ["--port", String(port), "--inspector-port", "0", "--persist-to", state];
+  args.push(...(containersConfig ? ["--config", containersConfig] : ["--enable-containers=false"]));
+  const settings = Object.entries(containersConfig ? vars : { CONTAINERS: "off", ...vars }).flatMap(([name, value]) => [
+    "--var",
+    `${name}:${value}`,
+  ]);
   const child = spawn(process.execPath, ["node_modules/wrangler/bin/wrangler.js", "dev", ...args, ...settings], {
     cwd: root,
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },

@@ -14,8 +14,11 @@ const PORT = 8080;
 const PROBE_MS = 50;
 const PROBE_TIMEOUT_MS = 2_000;
 
-/** How long a request waits for a container that is starting, in ms; then it is told to come again. */
-const PATIENCE_MS = 8_000;
+/**
+ * How long a request waits for a container that is starting, in ms; then it is told to come again. Longer than a segment
+ * waits for its first audio, whose own retries then find the container further on.
+ */
+const PATIENCE_MS = 20_000;
 
 /** The container outlives the loss of its object by this much, in ms: the next object finds it running. */
 const OUTLIVES_MS = 120_000;
@@ -45,6 +48,9 @@ abstract class ContainerHost extends DurableObject<Env> {
       isStreaming = answer.body !== null;
       response.headers.set(LOAD_HEADER, this.#load());
       return response;
+    } catch (error) {
+      if (request.signal.aborted) return new Response(null, { status: 499 }); // nobody reads it
+      throw error;
     } finally {
       if (!isStreaming) this.#left();
     }
