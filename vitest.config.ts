@@ -30,8 +30,18 @@ const worker = {
   },
 };
 
+/** Needs Docker, which runs one gateway's containers at a time. */
+const containers = { test: { ...node("containers", 600_000).test, fileParallelism: false } };
+
 export default defineConfig({
   test: {
-    projects: [node("unit", 10_000), worker, node("transcoder", 60_000), node("engines", 60_000), node("e2e", 120_000)],
+    projects: [
+      node("unit", 10_000),
+      worker,
+      node("transcoder", 60_000),
+      node("engines", 60_000),
+      node("e2e", 120_000),
+      containers,
+    ],
   },
 });

@@ -22,6 +22,9 @@ export interface RunningGateway {
   stop(): Promise<void>;
 }
 
+/** How long wrangler may take to remove its containers, in ms. */
+const STOP_MS = 20_000;
+
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export async function freePort(): Promise<number> {
@@ -71,6 +74,8 @@ export async function startGateway(
     await sleep(100);
   }
   const stop = async () => {
+    // Asked to stop, wrangler removes the containers it has started.
+    if (containersConfig && child.kill("SIGTERM")) await Promise.race([once(child, "exit"), sleep(STOP_MS)]);
     process.kill(-child.pid!, "SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
     await rm(state, { recursive: true, force: true, maxRetries: 5 });

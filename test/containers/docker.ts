@@ -1,0 +1,47 @@
+/** What answers for Docker here, asked from outside about the containers that `wrangler dev` started. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** Wrangler's own variable for where the command is. */
+const COMMAND = process.env.WRANGLER_DOCKER_BIN ?? "docker";
+
+export type Kind = "Transcoder" | "Espeak" | "Coqui";
+
+export async function docker(...args: string[]): Promise<string> {
+  const { stdout } = await run(COMMAND, args, { maxBuffer: 64 * 1024 * 1024 });
+  return stdout.trim();
+}
+
+async function namesOf(kind: Kind | ""): Promise<string[]> {
+  const names = await docker("ps", "-a", "--filter", `name=tts-gateway-.*${kind}Container-`, "--format", "{{.Names}}");
+  return names.split("\n").filter(Boolean);
+}
+
+/** The running containers of a kind, without the proxy that stands beside each. */
+export async function containersOf(kind: Kind): Promise<string[]> {
+  return (await namesOf(kind)).filter((name) => !name.endsWith("-proxy"));
+}
+
+/** Wrangler names containers after their objects, so what an earlier run left would be taken for this run's. */
+export async function removeContainers(): Promise<void> {
+  const names = await namesOf("");
+  if (names.length > 0) await docker("rm", "-f", ...names);
+}
+
+const ASK = {
+  node: ["node", "-e", "fetch('http://127.0.0.1:8080/v1/info').then((r) => r.text()).then(console.log)"],
+  python: [
+    ...["python", "-c"],
+    "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:8080/v1/info').read().decode())",
+  ],
+};
+
+/** What the process in a container says of itself. */
+export async function infoOf(kind: Kind): Promise<Record<string, number>> {
+  const [name] = await containersOf(kind);
+  if (!name) throw new Error(`no ${kind} container is running`);
+  const answer = await docker("exec", name, ...(kind === "Coqui" ? ASK.python : ASK.node));
+  return JSON.parse(answer) as Record<string, number>;
+}
