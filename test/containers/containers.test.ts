@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AudioFormat } from "../../protocol/formats.ts";
 import { decodeStream } from "../support/decode-stream.ts";
-import { createSession, expectComplete, longText, speak, Stream } from "../support/session.ts";
+import { createSession, expectComplete, longText, Stream } from "../support/session.ts";
 import { rms } from "../transcoder/signal.ts";
-import { containersOf, docker, infoOf, type Kind } from "./docker.ts";
+import { containersOf, docker, type Kind } from "./docker.ts";
 import { startWithContainers, type ContainerGateway } from "./stack.ts";
 
 /** How long containers that nobody uses are kept here, in ms. */
@@ -91,29 +91,10 @@ describe("a container", () => {
     const next = await speakTimed(speaker, "mp3");
     expectComplete(next.stream);
     console.log(`${kind} killed: the next session ended ${Math.round(performance.now() - started)} ms later`);
+    stream.send({ type: "cancel" });
     await stream.closed;
     expect(stream.finals).toHaveLength(1);
     expect((await containersOf(kind)).length).toBeGreaterThan(0);
-  });
-
-  it("hears of a client that leaves before the first audio", async () => {
-    const speaker = { provider: "coqui_tts", voice: "coqui-en-1", target_format: "mp3", sample_rate_hz: 24_000 };
-    await speak(gateway.url, { ...speaker, text: "Awake." });
-    const before = await infoOf("Coqui");
-    // One speaks, the next waits for its turn: nothing of it has been made.
-    const [speaking, waiting] = [longText(4_000), longText(500)].map((text) =>
-      createSession(gateway.url, { ...speaker, text }),
-    );
-    const first = new Stream((await speaking!).wsUrl);
-    await first.next();
-    const second = new Stream((await waiting!).wsUrl);
-    await until(async () => (await infoOf("Coqui")).queued! > before.queued!, 10);
-    expect(second.audio).toEqual([]);
-    second.send({ type: "cancel" });
-    await until(async () => (await infoOf("Coqui")).queued === before.queued, 5);
-    first.send({ type: "cancel" });
-    await until(async () => (await infoOf("Coqui")).syntheses_active === 0, 5);
-    await until(async () => (await infoOf("Transcoder")).active_streams === 0, 5);
   });
 
   it("is stopped when nobody has asked for a while, and started again", async () => {

@@ -27,21 +27,7 @@ export async function containersOf(kind: Kind): Promise<string[]> {
 /** Wrangler names containers after their objects, so what an earlier run left would be taken for this run's. */
 export async function removeContainers(): Promise<void> {
   const names = await namesOf("");
-  if (names.length > 0) await docker("rm", "-f", ...names);
-}
-
-const ASK = {
-  node: ["node", "-e", "fetch('http://127.0.0.1:8080/v1/info').then((r) => r.text()).then(console.log)"],
-  python: [
-    ...["python", "-c"],
-    "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:8080/v1/info').read().decode())",
-  ],
-};
-
-/** What the process in a container says of itself. */
-export async function infoOf(kind: Kind): Promise<Record<string, number>> {
-  const [name] = await containersOf(kind);
-  if (!name) throw new Error(`no ${kind} container is running`);
-  const answer = await docker("exec", name, ...(kind === "Coqui" ? ASK.python : ASK.node));
-  return JSON.parse(answer) as Record<string, number>;
+  // First the proxies' partners: what shares another's network has to go before it.
+  names.sort((a, b) => Number(a.endsWith("-proxy")) - Number(b.endsWith("-proxy")));
+  for (const name of names) await docker("rm", "-f", name).catch(() => {}); // it may be going already
 }
