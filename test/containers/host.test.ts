@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EnvelopeDecoder, encodeAudio, encodeEnd, encodeEvent } from "../../protocol/envelope.ts";
+import { LOAD_HEADER } from "../../worker/containers/kinds.ts";
 import { longText } from "../support/session.ts";
 import { containersOf, docker } from "./docker.ts";
 import { startWithContainers, type ContainerGateway } from "./stack.ts";
@@ -86,6 +87,10 @@ describe("an abort reaches the process in the container", () => {
   });
 });
 
+async function loadOf(name: string): Promise<number> {
+  return Number((await fetch(`${gateway.url}/${name}/healthz`)).headers.get(LOAD_HEADER));
+}
+
 describe("a host", () => {
   it("passes a request's body and the response's at the same time, piece by piece", async () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
@@ -94,7 +99,7 @@ describe("a host", () => {
       method: "POST",
       body: readable,
       duplex: "half",
-    } as RequestInit);
+    });
     await writer.write(encodeEvent({ type: "format", sample_rate: 16_000 }));
     const answer = await answering; // with the request still open
     const envelopes = new EnvelopeDecoder();
@@ -119,12 +124,11 @@ describe("a host", () => {
   });
 
   it("says with every answer how busy its container is", async () => {
-    const loadOf = async () => Number((await fetch(`${gateway.url}/coqui/healthz`)).headers.get("x-container-load"));
-    const idle = await loadOf();
+    expect(await loadOf("coqui")).toBe(0);
     const speaking = abortSpeech(longText(4_000), 2_000);
-    await until(async () => (await loadOf()) > idle, 1_000);
+    await until(async () => (await loadOf("coqui")) > 0, 1_000);
     await speaking;
-    await until(async () => (await loadOf()) === idle, 5_000);
+    await until(async () => (await loadOf("coqui")) === 0, 5_000);
   });
 
   it("starts a container that was killed again for the next request", async () => {

@@ -28,13 +28,17 @@ abstract class ContainerHost extends DurableObject<Env> {
   /** Settles when the container is ready or cannot be; undefined while there is none. */
   #ready: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  /** Requests open, and those of them that are work: questions about voices and the like cost nothing. */
   #active = 0;
+  #work = 0;
   #idle: ReturnType<typeof setTimeout> | null = null;
 
   override async fetch(request: Request): Promise<Response> {
     const { container } = this.ctx;
     if (!container) return this.#unavailable("there is no container in this environment");
+    const work = request.method === "POST" ? 1 : 0;
     this.#active++;
+    this.#work += work;
     clearTimeout(this.#idle);
     let isStreaming = false;
     try {
@@ -44,7 +48,7 @@ abstract class ContainerHost extends DurableObject<Env> {
       const address = `http://container:${PORT}${pathname}${search}`;
       // Before its headers too, an abort must get there: hence the signal, and the flags in wrangler.toml.
       const answer = await container.getTcpPort(PORT).fetch(address, request);
-      const response = new Response(this.#counted(answer.body), answer);
+      const response = new Response(this.#counted(answer.body, work), answer);
       isStreaming = answer.body !== null;
       response.headers.set(LOAD_HEADER, this.#load());
       return response;
@@ -52,7 +56,7 @@ abstract class ContainerHost extends DurableObject<Env> {
       if (request.signal.aborted) return new Response(null, { status: 499 }); // nobody reads it
       throw error;
     } finally {
-      if (!isStreaming) this.#left();
+      if (!isStreaming) this.#left(work);
     }
   }
 
@@ -118,19 +122,20 @@ abstract class ContainerHost extends DurableObject<Env> {
   }
 
   /** The body as it is; the stream counts until it has ended in one way or the other. */
-  #counted(body: ReadableStream<Uint8Array> | null): ReadableStream<Uint8Array> | null {
+  #counted(body: ReadableStream<Uint8Array> | null, work: number): ReadableStream<Uint8Array> | null {
     if (!body) return null;
     const { readable, writable } = new IdentityTransformStream();
     const passed = body
       .pipeTo(writable)
       .catch(() => {}) // either end may go away; the other one is told by the pipe
-      .finally(() => this.#left());
+      .finally(() => this.#left(work));
     this.ctx.waitUntil(passed);
     return readable;
   }
 
-  #left(): void {
+  #left(work: number): void {
     this.#active--;
+    this.#work -= work;
     if (this.#active > 0) return;
     clearTimeout(this.#idle);
     // A pending monitor() keeps this object, and with it the container, from ever being idle to the platform.
@@ -145,7 +150,7 @@ abstract class ContainerHost extends DurableObject<Env> {
   }
 
   #load(): string {
-    return (this.#active / this.kind.capacity).toFixed(3);
+    return (this.#work / this.kind.capacity).toFixed(3);
   }
 
   #unavailable(message: string, load = ""): Response {

@@ -11,8 +11,8 @@ export interface Kind {
 export const KINDS = {
   transcoder: { name: "transcoder", capacity: 50, startTimeoutMs: 30_000 },
   espeak: { name: "espeak", capacity: 16, startTimeoutMs: 30_000 },
-  // It speaks for one at a time.
-  coqui: { name: "coqui", capacity: 2, startTimeoutMs: 180_000 },
+  // It speaks one sentence at a time, by turns.
+  coqui: { name: "coqui", capacity: 4, startTimeoutMs: 180_000 },
 } as const satisfies Record<string, Kind>;
 
 /** What a host says of its container with every answer: its load as a number, or STARTING. */

@@ -12,6 +12,8 @@ const EUROPE_DIVIDE = 17;
 
 const MIDDLE_EAST = new Set(["AE", "BH", "IL", "IQ", "IR", "JO", "KW", "LB", "OM", "PS", "QA", "SA", "SY", "TR", "YE"]);
 
+const OTHERS: Readonly<Record<string, Region>> = { SA: "sam", OC: "oc", AF: "afr" };
+
 /** Of what Cloudflare knows of a request. */
 interface Whereabouts {
   continent?: string;
@@ -23,20 +25,8 @@ interface Whereabouts {
 export function regionOf(request: { readonly cf?: unknown }): Region {
   const cf = request.cf as Whereabouts | undefined;
   const longitude = Number(cf?.longitude ?? Number.NaN);
-  switch (cf?.continent) {
-    case "NA":
-      return longitude < NORTH_AMERICA_DIVIDE ? "wnam" : "enam";
-    case "EU":
-      return longitude > EUROPE_DIVIDE ? "eeur" : "weur";
-    case "AS":
-      return MIDDLE_EAST.has(cf.country ?? "") ? "me" : "apac";
-    case "SA":
-      return "sam";
-    case "OC":
-      return "oc";
-    case "AF":
-      return "afr";
-    default:
-      return DEFAULT_REGION;
-  }
+  if (cf?.continent === "NA") return longitude < NORTH_AMERICA_DIVIDE ? "wnam" : "enam";
+  if (cf?.continent === "EU") return longitude > EUROPE_DIVIDE ? "eeur" : "weur";
+  if (cf?.continent === "AS") return MIDDLE_EAST.has(cf.country ?? "") ? "me" : "apac";
+  return OTHERS[cf?.continent ?? ""] ?? DEFAULT_REGION;
 }

@@ -7,7 +7,7 @@ export interface Report {
 }
 
 /** A report this old says nothing any more: the instance may sleep by now. */
-const REPORT_TTL_MS = 60_000;
+const REPORT_TTL_MS = 15_000;
 
 /** From this load on, another instance is woken up. */
 const FULL = 0.8;
