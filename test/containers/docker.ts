@@ -14,8 +14,15 @@ export async function docker(...args: string[]): Promise<string> {
   return stdout.trim();
 }
 
-async function namesOf(kind: Kind | ""): Promise<string[]> {
-  const names = await docker("ps", "-a", "--filter", `name=tts-gateway-.*${kind}Container-`, "--format", "{{.Names}}");
+async function namesOf(kind: Kind | "", ...options: string[]): Promise<string[]> {
+  const names = await docker(
+    "ps",
+    ...options,
+    "--filter",
+    `name=tts-gateway-.*${kind}Container-`,
+    "--format",
+    "{{.Names}}",
+  );
   return names.split("\n").filter(Boolean);
 }
 
@@ -26,7 +33,7 @@ export async function containersOf(kind: Kind): Promise<string[]> {
 
 /** Wrangler names containers after their objects, so what an earlier run left would be taken for this run's. */
 export async function removeContainers(): Promise<void> {
-  const names = await namesOf("");
+  const names = await namesOf("", "--all");
   // First the proxies' partners: what shares another's network has to go before it.
   names.sort((a, b) => Number(a.endsWith("-proxy")) - Number(b.endsWith("-proxy")));
   for (const name of names) await docker("rm", "-f", name).catch(() => {}); // it may be going already
