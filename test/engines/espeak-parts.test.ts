@@ -2,7 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../engines/espeak/config.ts";
-import { speakable, wordLocator } from "../../engines/espeak/spoken-text.ts";
+import { pauseAfterMs, speakable, wordLocator } from "../../engines/espeak/spoken-text.ts";
 import { ThreadCrash, ThreadPool } from "../../engines/espeak/thread-pool.ts";
 import { canonicalLanguage, describeVoices, speaks } from "../../engines/espeak/voices.ts";
 
@@ -174,5 +174,22 @@ describe("a pool of threads", () => {
       await pool.run("", AbortSignal.abort(), () => {});
       expect(pool.started).toBe(0);
     });
+  });
+});
+
+describe("the pause after a text", () => {
+  test.each([
+    ["It is over.", 300],
+    ["Is it?", 300],
+    ["He said \u201cno!\u201d", 300],
+    ["Wait\u2026 ", 300],
+    ["\u305d\u3046\u3067\u3059\u3002", 300],
+    ["\u0928\u092e\u0938\u094d\u0924\u0947\u0964", 300],
+    ["First this,", 150],
+    ["as follows:\n", 150],
+    ["Hello there", 0],
+    ["", 0],
+  ])("%j: %i ms", (text, ms) => {
+    expect(pauseAfterMs(text)).toBe(ms);
   });
 });
