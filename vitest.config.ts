@@ -14,7 +14,13 @@ const worker = {
     cloudflareTest({
       wrangler: { configPath: "./wrangler.toml" },
       miniflare: {
-        bindings: { MAX_TEXT_CHARS: "5000", STALL_TIMEOUT_MS: "1000", TRANSCODER_WAIT_MS: "300", TAPE_LEAD_MS: "1000" },
+        bindings: {
+          CONTAINERS: "off",
+          MAX_TEXT_CHARS: "5000",
+          STALL_TIMEOUT_MS: "1000",
+          TRANSCODER_WAIT_MS: "300",
+          TAPE_LEAD_MS: "1000",
+        },
       },
     }),
   ],
@@ -26,6 +32,9 @@ const worker = {
   },
 };
 
+/** Needs Docker, which runs one gateway's containers at a time. */
+const containers = { test: { ...node("containers", 600_000).test, fileParallelism: false } };
+
 export default defineConfig({
   test: {
     silent: "passed-only", // log lines, of a test that fails only
@@ -36,6 +45,7 @@ export default defineConfig({
       node("engines", 60_000, undefined, [COQUI]),
       node("coqui", 120_000, [COQUI]),
       node("e2e", 120_000),
+      containers,
     ],
   },
 });

@@ -224,6 +224,7 @@ async function main(): Promise<void> {
 
   await Promise.all(parts.map((part) => part.ready()));
   const wrangler = gateway(port, {
+    CONTAINERS: "off",
     TRANSCODER_URL: `http://127.0.0.1:${transcoderPort}`,
     ESPEAK_URL: `http://127.0.0.1:${espeakPort}`,
     ...settings,

@@ -6,10 +6,17 @@ const milliseconds = (initial: number) => count(initial, 1);
 const url = z.union([z.literal(""), z.url({ protocol: /^https?$/ })]).default("");
 
 const settings = z.object({
-  /** Base addresses of upstreams; empty: not there. */
+  /** Base addresses of upstreams; empty: in a container, see CONTAINERS. */
   TRANSCODER_URL: url,
   ESPEAK_URL: url,
   COQUI_URL: url,
+
+  /** Whether an upstream without an address runs in a container; off: it is not there. */
+  CONTAINERS: z.enum(["on", "off"]).default("on"),
+  /** Most containers of each kind in one region of the world (wrangler.toml's max_instances holds for all regions). */
+  CONTAINERS_PER_REGION: count(3),
+  /** A container that nobody has asked for so long is stopped. */
+  CONTAINER_IDLE_MS: milliseconds(300_000),
 
   /** Longest text of one request, in characters (UTF-16 code units); a stored value takes 2 MB. */
   MAX_TEXT_CHARS: z.coerce.number().int().min(1).max(500_000).default(100_000),

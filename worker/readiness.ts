@@ -1,23 +1,27 @@
 /** GET /readyz: the state of everything the gateway needs. */
 import type { Context } from "hono";
+import { regionOf } from "./containers/region.ts";
+import { GatewayError } from "./errors.ts";
 import { currentCatalog } from "./providers/catalogs.ts";
-import { providers, transcoder } from "./setup.ts";
+import { backendsFor } from "./setup.ts";
+import type { Upstream } from "./upstream.ts";
 
 const ASK_TIMEOUT_MS = 2_000;
 
-type State = { status: "ready" } | { status: "down"; reason: string };
+type State = { status: "ready" } | { status: "absent" } | { status: "down"; reason: string };
 
 async function stateOf(ask: Promise<unknown>): Promise<State> {
   try {
     await ask;
     return { status: "ready" };
   } catch (error) {
+    if (error instanceof GatewayError && error.failure.reason === "invalid_request") return { status: "absent" };
     return { status: "down", reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-async function askTranscoder(): Promise<void> {
-  if (!transcoder) throw new Error("TRANSCODER_URL is not set");
+async function askTranscoder(transcoder: Upstream | undefined): Promise<void> {
+  if (!transcoder) throw new Error("there is none: TRANSCODER_URL is not set");
   const response = await transcoder.fetch("/readyz", { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) }).catch(() => {
     throw new Error("cannot be reached");
   });
@@ -26,10 +30,11 @@ async function askTranscoder(): Promise<void> {
 }
 
 export async function getReadiness(c: Context): Promise<Response> {
+  const { providers, transcoder } = backendsFor(regionOf(c.req.raw));
   const names = ["transcoder", ...providers.keys()];
-  const asks = [askTranscoder(), ...[...providers.values()].map(currentCatalog)];
+  const asks = [askTranscoder(transcoder), ...[...providers.values()].map(currentCatalog)];
   const states = await Promise.all(asks.map(stateOf));
   const upstreams = Object.fromEntries(names.map((name, i) => [name, states[i]]));
-  const isReady = states.every(({ status }) => status === "ready");
+  const isReady = states.every(({ status }) => status !== "down");
   return c.json({ status: isReady ? "ready" : "degraded", upstreams }, isReady ? 200 : 503);
 }

@@ -3,12 +3,13 @@ import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import type { CreateSessionResponse } from "../protocol/messages.ts";
+import { regionOf } from "./containers/region.ts";
 import { GatewayError } from "./errors.ts";
 import { logBug } from "./log.ts";
 import { lastKnownCatalog } from "./providers/catalogs.ts";
 import { createSessionSchema } from "./schemas.ts";
 import { refuseWebSocket } from "./session/connection.ts";
-import { config, providers } from "./setup.ts";
+import { backendsFor, config } from "./setup.ts";
 import { listed, toSpeechRequest } from "./speech-request.ts";
 
 type Request = Context<{ Bindings: Env }>;
@@ -62,6 +63,8 @@ function unknownSession(): GatewayError {
 
 export async function createSession(c: Request): Promise<Response> {
   const body = parse(bodySchema, await readJson(c));
+  const region = regionOf(c.req.raw);
+  const { providers } = backendsFor(region);
   const provider = providers.get(body.provider);
   if (!provider) {
     const known = listed([...providers.keys()]);
@@ -70,7 +73,7 @@ export async function createSession(c: Request): Promise<Response> {
   }
   const catalog = await lastKnownCatalog(provider, (work) => c.executionCtx.waitUntil(work));
   const id = c.env.SESSIONS.newUniqueId();
-  await c.env.SESSIONS.get(id).create(toSpeechRequest(body, catalog));
+  await c.env.SESSIONS.get(id).create(toSpeechRequest(body, catalog), region);
   const wsUrl = new URL(`/v1/tts/stream/${id.toString()}`, c.req.url);
   wsUrl.protocol = wsUrl.protocol === "https:" ? "wss:" : "ws:";
   const created: CreateSessionResponse = { session_id: id.toString(), ws_url: wsUrl.href };

@@ -1,11 +1,12 @@
 /** GET /v1/voices */
 import type { Context } from "hono";
 import { FORMATS } from "../protocol/formats.ts";
+import { regionOf } from "./containers/region.ts";
 import { currentCatalog } from "./providers/catalogs.ts";
 import type { Provider } from "./providers/provider.ts";
 import { voicesQuerySchema } from "./schemas.ts";
 import { parse } from "./sessions.ts";
-import { providers } from "./setup.ts";
+import { backendsFor } from "./setup.ts";
 import { speaks } from "./speech-request.ts";
 
 /** A provider that is down has none; /readyz names it. */
@@ -25,6 +26,7 @@ async function voicesOf(provider: Provider, language: string | undefined) {
 
 export async function listVoices(c: Context): Promise<Response> {
   const { provider, language } = parse(voicesQuerySchema, c.req.query());
+  const { providers } = backendsFor(regionOf(c.req.raw));
   const asked = [...providers.values()].filter(({ id }) => provider === undefined || id === provider);
   const voices = await Promise.all(asked.map((one) => voicesOf(one, language)));
   return c.json({ voices: voices.flat() });

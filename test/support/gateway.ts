@@ -22,6 +22,9 @@ export interface RunningGateway {
   stop(): Promise<void>;
 }
 
+/** How long wrangler may take to remove its containers, in ms. */
+const STOP_MS = 20_000;
+
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export async function freePort(): Promise<number> {
@@ -33,12 +36,24 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+export interface GatewayOptions {
+  /** A configuration of wrangler's with containers; without one there are none. */
+  containersConfig?: string;
+}
+
 /** @param vars settings of worker/config.ts, the addresses of upstreams among them. */
-export async function startGateway(vars: Record<string, string | number>): Promise<RunningGateway> {
+export async function startGateway(
+  vars: Record<string, string | number>,
+  { containersConfig }: GatewayOptions = {},
+): Promise<RunningGateway> {
   const port = await freePort();
   const state = await mkdtemp(join(tmpdir(), "tts-gateway-"));
-  const args = ["--port", String(port), "--inspector-port", "0", "--persist-to", state, "--enable-containers=false"];
-  const settings = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const args = ["--port", String(port), "--inspector-port", "0", "--persist-to", state];
+  args.push(...(containersConfig ? ["--config", containersConfig] : ["--enable-containers=false"]));
+  const settings = Object.entries(containersConfig ? vars : { CONTAINERS: "off", ...vars }).flatMap(([name, value]) => [
+    "--var",
+    `${name}:${value}`,
+  ]);
   const child = spawn(process.execPath, ["node_modules/wrangler/bin/wrangler.js", "dev", ...args, ...settings], {
     cwd: root,
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
@@ -59,6 +74,8 @@ export async function startGateway(vars: Record<string, string | number>): Promi
     await sleep(100);
   }
   const stop = async () => {
+    // Asked to stop, wrangler removes the containers it has started.
+    if (containersConfig && child.kill("SIGTERM")) await Promise.race([once(child, "exit"), sleep(STOP_MS)]);
     process.kill(-child.pid!, "SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
     await rm(state, { recursive: true, force: true, maxRetries: 5 });

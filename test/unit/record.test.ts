@@ -13,7 +13,7 @@ const request = {
   voiceRateHz: 22_050,
   maxChars: 100,
 };
-const created: SessionRecord = { request, state: "created", createdAt: 1_000, droppedAt: 0 };
+const created: SessionRecord = { request, region: "weur", state: "created", createdAt: 1_000, droppedAt: 0 };
 const counts = {
   characters: 6,
   segments: 1,

@@ -9,6 +9,9 @@ const REFRESH_AFTER_MS = 30_000;
 
 const ASK_TIMEOUT_MS = 2_000;
 
+/** A request that needs the catalog waits for an engine to wake up; a client would only have to ask again. */
+const WAKE_TIMEOUT_MS = 20_000;
+
 interface Known {
   catalog: Catalog;
   at: number;
@@ -17,8 +20,8 @@ interface Known {
 // Plain data, never a promise: one whose request is gone would never settle for the others.
 const known = new Map<string, Known>();
 
-async function ask(provider: Provider): Promise<Catalog> {
-  const catalog = await provider.catalog(AbortSignal.timeout(ASK_TIMEOUT_MS));
+async function ask(provider: Provider, timeoutMs: number): Promise<Catalog> {
+  const catalog = await provider.catalog(AbortSignal.timeout(timeoutMs));
   known.set(provider.id, { catalog, at: Date.now() });
   return catalog;
 }
@@ -29,7 +32,7 @@ async function ask(provider: Provider): Promise<Catalog> {
  */
 export async function currentCatalog(provider: Provider): Promise<Catalog> {
   const last = known.get(provider.id);
-  return last && Date.now() - last.at < CURRENT_MS ? last.catalog : ask(provider);
+  return last && Date.now() - last.at < CURRENT_MS ? last.catalog : ask(provider, ASK_TIMEOUT_MS);
 }
 
 /**
@@ -41,7 +44,7 @@ export async function lastKnownCatalog(
   background: (work: Promise<unknown>) => void,
 ): Promise<Catalog> {
   const last = known.get(provider.id);
-  if (!last) return ask(provider);
-  if (Date.now() - last.at > REFRESH_AFTER_MS) background(ask(provider).catch(() => {}));
+  if (!last) return ask(provider, WAKE_TIMEOUT_MS);
+  if (Date.now() - last.at > REFRESH_AFTER_MS) background(ask(provider, WAKE_TIMEOUT_MS).catch(() => {}));
   return last.catalog;
 }

@@ -1,6 +1,7 @@
 /** A provider behind the engine contract (docs/engines.md): speech over HTTP, as envelopes. */
 import { z } from "zod";
 import { decodeEnvelopes, EnvelopeError, type StreamError } from "../../protocol/envelope.ts";
+import { NO_CONTAINER } from "../containers/kinds.ts";
 import { GatewayError } from "../errors.ts";
 import { canonicalLanguage } from "../language.ts";
 import { log } from "../log.ts";
@@ -43,6 +44,8 @@ async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>
   const response = await upstream.fetch(path, { signal });
   if (!response.ok) {
     await response.body?.cancel();
+    if (response.status === NO_CONTAINER)
+      throw new GatewayError("invalid_request", "provider: there is no container for it here", { field: "provider" });
     throw new Error(`${path} answered ${response.status}`);
   }
   return schema.parse(await response.json());
@@ -90,6 +93,7 @@ export class EngineProvider implements Provider {
       ]);
       return { voices: voices.flatMap(toVoice), sampleRateHz: info.sample_rate, maxChars: info.max_chars };
     } catch (error) {
+      if (error instanceof GatewayError) throw error;
       log("catalog_failed", { provider: this.id, error: String(error) });
       throw new GatewayError("not_ready", `provider ${this.id} is not ready`, { retryAfterMs: 1000 });
     }

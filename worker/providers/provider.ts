@@ -29,7 +29,7 @@ export type SpeechPiece = Exclude<Envelope, { type: "end" }>;
 
 export interface Provider {
   readonly id: string;
-  /** @throws GatewayError `not_ready` if the provider cannot be asked now. */
+  /** @throws GatewayError `not_ready` if it cannot be asked now, `invalid_request` if there is nowhere for it to run. */
   catalog(signal: AbortSignal): Promise<Catalog>;
   /**
    * Speaks one utterance; returning means that it is complete. Stops its work upstream when `signal` is aborted.

@@ -1,5 +1,6 @@
 /** What is kept of a session beside its tape, and what follows from it. */
 import type { SessionState, TerminalMessage } from "../../protocol/messages.ts";
+import type { Region } from "../containers/region.ts";
 import type { SpeechRequest } from "../speech-request.ts";
 
 export interface SessionCounts {
@@ -20,6 +21,8 @@ export interface SessionCounts {
 /** Times are in ms since 1970. */
 export interface SessionRecord {
   request: SpeechRequest;
+  /** Where the client was when it asked: its audio is made there. */
+  region: Region;
   state: SessionState;
   createdAt: number;
   /** When the first connection came. */

@@ -1,10 +1,11 @@
 /** The Durable Object of one session: its text is recorded on the tape, and the tape played to whoever connects. */
 import { DurableObject } from "cloudflare:workers";
 import { CLOSE, type ClientMessage, type TerminalMessage } from "../../protocol/messages.ts";
+import type { Region } from "../containers/region.ts";
 import { errorMessage, failureOf, GatewayError, type Failure } from "../errors.ts";
 import { log, logBug } from "../log.ts";
 import { afterSchema, clientMessageSchema } from "../schemas.ts";
-import { config, providers, transcoder } from "../setup.ts";
+import { backendsFor, config } from "../setup.ts";
 import { sleep } from "../sleep.ts";
 import type { SpeechRequest } from "../speech-request.ts";
 import type { TranscoderLimits } from "../transcoder.ts";
@@ -73,8 +74,8 @@ export class Session extends DurableObject<Env> {
     if (this.#record?.state === "streaming") this.#record.droppedAt ||= Date.now();
   }
 
-  async create(request: SpeechRequest): Promise<void> {
-    this.#record = { request, state: "created", createdAt: Date.now(), droppedAt: 0 };
+  async create(request: SpeechRequest, region: Region): Promise<void> {
+    this.#record = { request, region, state: "created", createdAt: Date.now(), droppedAt: 0 };
     await this.#save();
   }
 
@@ -177,7 +178,7 @@ export class Session extends DurableObject<Env> {
   async #fill(recording: Recording, signal: AbortSignal): Promise<void> {
     const { request, tape } = recording;
     try {
-      const provider = providers.get(request.provider);
+      const provider = backendsFor(this.#record!.region).providers.get(request.provider);
       if (!provider) throw new GatewayError("not_ready", `provider ${request.provider} is not set up any more`);
       await record(recording, provider, signal);
       tape.end();
@@ -193,7 +194,8 @@ export class Session extends DurableObject<Env> {
     this.#player = player;
     this.#outbox.rewind(after);
     try {
-      const { request, counts } = this.#record!;
+      const { request, region, counts } = this.#record!;
+      const { transcoder } = backendsFor(region);
       const lastSeq = counts?.messages;
       const { packets, sampleRateHz } = encodeTape(tape, request, transcoder, TRANSCODER_LIMITS, player.signal);
       let last: Position = START;
