@@ -153,7 +153,7 @@ describe("the other addresses", () => {
     expect(await response.json()).toEqual({
       status: "degraded",
       upstreams: {
-        transcoder: { status: "down", reason: "TRANSCODER_URL is not set" },
+        transcoder: { status: "down", reason: "there is none: TRANSCODER_URL is not set" },
         mock_tone: { status: "ready" },
       },
     });
