@@ -6,7 +6,7 @@ const node = (name: string, timeoutMs: number, include = [`test/${name}/**/*.tes
 });
 
 /** Needs the engine's Python environment: npm run test:coqui. */
-const COQUI = "test/engines/coqui.test.ts";
+const COQUI = "test/engines/coqui*.test.ts";
 
 /** In workerd, with limits short enough to be reached in a test. */
 const worker = {
