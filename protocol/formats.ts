@@ -5,6 +5,9 @@
  * All audio is mono.
  */
 
+/** Of s16le, as all audio between the parts is. */
+export const BYTES_PER_SAMPLE = 2;
+
 export const FORMATS = ["pcm16", "mulaw", "alaw", "opus", "mp3", "wav", "flac", "aac"] as const;
 
 export type AudioFormat = (typeof FORMATS)[number];

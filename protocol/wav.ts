@@ -1,7 +1,7 @@
+import { BYTES_PER_SAMPLE } from "./formats.ts";
+
 /** A length that is not known while a stream is written; players then read to its end. */
 const UNKNOWN_BYTES = 0xffffffff;
-
-const BYTES_PER_SAMPLE = 2;
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 

@@ -10,11 +10,9 @@ import {
   type FFAudioEncoder,
 } from "node-av/constants";
 import { Codec, CodecContext, CodecParameters, FFmpegError, Frame, Log, Packet, Rational } from "node-av/lib";
-import type { AudioFormat } from "../protocol/formats.ts";
+import { BYTES_PER_SAMPLE, type AudioFormat } from "../protocol/formats.ts";
 
 Log.setLevel(AV_LOG_ERROR); // an encoder freed in the middle of a stream is no news
-
-const BYTES_PER_SAMPLE = 2;
 
 /** Bytes in the form of a format, and the samples a decoder makes of them. */
 export interface Encoded {

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { wholeNumber, type Environment } from "../service/whole-number.ts";
 
 export interface Limits {
   /** How long a stream may wait for input before it ends with an error, in ms. */
@@ -24,7 +25,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * The process's settings: PORT, HOST, PROCESSES, INPUT_IDLE_MS, OUTPUT_STALLED_MS.
  * @throws RangeError naming the variable and what is allowed.
  */
-export function parseConfig(env: Record<string, string | undefined>): Config {
+export function parseConfig(env: Environment): Config {
   return {
     port: wholeNumber(env, "PORT", 8790, 0, 65_535),
     host: env.HOST || "127.0.0.1",
@@ -32,18 +33,4 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     inputIdleMs: wholeNumber(env, "INPUT_IDLE_MS", DEFAULT_LIMITS.inputIdleMs, 1, MAX_TIMER_MS),
     outputStalledMs: wholeNumber(env, "OUTPUT_STALLED_MS", DEFAULT_LIMITS.outputStalledMs, 1, MAX_TIMER_MS),
   };
-}
-
-function wholeNumber(
-  env: Record<string, string | undefined>,
-  name: string,
-  absent: number,
-  min: number,
-  max: number,
-): number {
-  const value = env[name];
-  if (value === undefined || value === "") return absent;
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= min && number <= max) return number;
-  throw new RangeError(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
 }

@@ -1,7 +1,6 @@
 import { AV_CHANNEL_LAYOUT_MONO, AV_SAMPLE_FMT_S16 } from "node-av/constants";
 import { FFmpegError, SoftwareResampleContext } from "node-av/lib";
-
-const BYTES_PER_SAMPLE = 2;
+import { BYTES_PER_SAMPLE } from "../protocol/formats.ts";
 
 /** Input is resampled in blocks of this many a second (10 ms each). */
 const BLOCKS_PER_SECOND = 100;

@@ -8,6 +8,7 @@ import {
   EnvelopeError,
   type Envelope,
 } from "../protocol/envelope.ts";
+import { BYTES_PER_SAMPLE } from "../protocol/formats.ts";
 import {
   HttpError,
   invalid,
@@ -24,8 +25,6 @@ import { DEFAULT_LIMITS, type Limits } from "./config.ts";
 import { IdleError, readWithin } from "./idle.ts";
 import { parseSettings } from "./settings.ts";
 import { countOpenEncoders, StreamEncoder } from "./stream-encoder.ts";
-
-const BYTES_PER_SAMPLE = 2;
 
 /** Rates of input that can be meant, in Hz. */
 const INPUT_RATE_HZ = { min: 1_000, max: 384_000 };

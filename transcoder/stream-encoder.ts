@@ -1,11 +1,9 @@
-import { encodedRate, type AudioFormat } from "../protocol/formats.ts";
+import { BYTES_PER_SAMPLE, encodedRate, type AudioFormat } from "../protocol/formats.ts";
 import { wavHeader } from "../protocol/wav.ts";
 import { openCodec, type AudioCodec, type Encoded } from "./codec.ts";
 import { flacHeader } from "./flac-header.ts";
 import { OggOpusWriter } from "./ogg-opus.ts";
 import { Resampler } from "./resampler.ts";
-
-const BYTES_PER_SAMPLE = 2;
 
 export interface EncoderSettings {
   format: AudioFormat;

@@ -46,6 +46,10 @@ export class GatewayError extends Error {
   }
 }
 
+export function unknownSession(): GatewayError {
+  return new GatewayError("unknown_session", "there is no such session, or it has expired");
+}
+
 /** What the client is told of a thrown value: only what was meant for it. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof GatewayError) return error.failure;

@@ -1,4 +1,4 @@
-/** Languages by their BCP 47 tags. */
+/** Languages as clients write them. */
 
 /** The canonical spelling of a tag (`en-us` → `en-US`), or undefined if it is none. */
 export function canonicalLanguage(tag: string): string | undefined {
@@ -7,9 +7,4 @@ export function canonicalLanguage(tag: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether one of two canonical tags is a prefix of the other: `en` ~ `en-US`, but `en-GB` is not `en-US`. */
-export function languagesMatch(a: string, b: string): boolean {
-  return a === b || a.startsWith(`${b}-`) || b.startsWith(`${a}-`);
 }

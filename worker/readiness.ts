@@ -2,11 +2,9 @@
 import type { Context } from "hono";
 import { regionOf } from "./containers/region.ts";
 import { GatewayError } from "./errors.ts";
-import { currentCatalog } from "./providers/catalogs.ts";
+import { ASK_TIMEOUT_MS, currentCatalog } from "./providers/catalogs.ts";
 import { backendsFor } from "./setup.ts";
 import type { Upstream } from "./upstream.ts";
-
-const ASK_TIMEOUT_MS = 2_000;
 
 type State = { status: "ready" } | { status: "absent" } | { status: "down"; reason: string };
 

@@ -1,6 +1,7 @@
 /** What clients may send, in one place: validation, types and (later) the API document come from here. */
 import { z } from "zod";
 import { describeRates, FORMATS, isRateAllowed } from "../protocol/formats.ts";
+import { GatewayError } from "./errors.ts";
 import { canonicalLanguage } from "./language.ts";
 
 /** Longest provider id, voice id or language tag, in characters. */
@@ -66,3 +67,12 @@ export const clientMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ack"), seq: z.number().int().min(0) }),
   z.object({ type: z.literal("cancel") }),
 ]);
+
+/** @throws GatewayError `invalid_request` that names the first wrong field. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  const field = path.join(".");
+  throw new GatewayError("invalid_request", field ? `${field}: ${message}` : message, field ? { field } : {});
+}

@@ -1,13 +1,12 @@
 /** The routes of sessions: judge a request, and hand it to the session's object. */
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { z } from "zod";
 import type { CreateSessionResponse } from "../protocol/messages.ts";
 import { regionOf } from "./containers/region.ts";
-import { GatewayError } from "./errors.ts";
+import { GatewayError, unknownSession } from "./errors.ts";
 import { logBug } from "./log.ts";
 import { lastKnownCatalog } from "./providers/catalogs.ts";
-import { createSessionSchema } from "./schemas.ts";
+import { createSessionSchema, parse } from "./schemas.ts";
 import { refuseWebSocket } from "./session/connection.ts";
 import { backendsFor, config } from "./setup.ts";
 import { listed, toSpeechRequest } from "./speech-request.ts";
@@ -25,15 +24,6 @@ export const limitBody = bodyLimit({
     throw new GatewayError("payload_too_large", `the body may have at most ${MAX_BODY_BYTES} bytes`);
   },
 });
-
-/** @throws GatewayError `invalid_request` that names the first wrong field. */
-export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  const field = path.join(".");
-  throw new GatewayError("invalid_request", field ? `${field}: ${message}` : message, field ? { field } : {});
-}
 
 async function readJson(c: Request): Promise<unknown> {
   const type = c.req.header("content-type");
@@ -55,10 +45,6 @@ function sessionStub(c: Request) {
   } catch {
     return undefined;
   }
-}
-
-function unknownSession(): GatewayError {
-  return new GatewayError("unknown_session", "there is no such session, or it has expired");
 }
 
 export async function createSession(c: Request): Promise<Response> {

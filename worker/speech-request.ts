@@ -1,7 +1,7 @@
 /** A client's request, judged against its provider: the one description of a session's speech that all behind it use. */
 import { nearestRate, type AudioFormat } from "../protocol/formats.ts";
 import { GatewayError } from "./errors.ts";
-import { languagesMatch } from "./language.ts";
+import { languagesMatch } from "../protocol/language.ts";
 import type { Catalog, Voice } from "./providers/provider.ts";
 import type { CreateSessionBody } from "./schemas.ts";
 

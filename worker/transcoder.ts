@@ -1,9 +1,8 @@
 /** The gateway's side of the transcoder contract: PCM envelopes go out, encoded packets come back, at the same time. */
 import { decodeEnvelopes } from "../protocol/envelope.ts";
-import { encodedRate, type AudioFormat } from "../protocol/formats.ts";
+import { BYTES_PER_SAMPLE, encodedRate, type AudioFormat } from "../protocol/formats.ts";
 import { GatewayError } from "./errors.ts";
 import { log } from "./log.ts";
-import type { Packet } from "./session/messages.ts";
 import { sleep } from "./sleep.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -13,7 +12,12 @@ const RETRY_MS = 250;
 /** How far its output may be behind its input, in ms: more than any encoder holds back. */
 const LAG_MS = 1_000;
 
-const BYTES_PER_SAMPLE = 2;
+/** Encoded audio that cannot be cut any further: a codec's packet, a container's page, 20 ms of samples. */
+export interface Packet {
+  /** Media time it covers, in samples; 0 for a container's header. */
+  samples: number;
+  data: Uint8Array;
+}
 
 export interface TranscodeTarget {
   format: AudioFormat;

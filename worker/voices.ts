@@ -4,8 +4,7 @@ import { FORMATS } from "../protocol/formats.ts";
 import { regionOf } from "./containers/region.ts";
 import { currentCatalog } from "./providers/catalogs.ts";
 import type { Provider } from "./providers/provider.ts";
-import { voicesQuerySchema } from "./schemas.ts";
-import { parse } from "./sessions.ts";
+import { parse, voicesQuerySchema } from "./schemas.ts";
 import { backendsFor } from "./setup.ts";
 import { speaks } from "./speech-request.ts";
 

@@ -1,4 +1,5 @@
 /** The environment's settings, with every default. */
+import { wholeNumber, type Environment } from "../../service/whole-number.ts";
 
 export interface Config {
   port: number;
@@ -9,18 +10,12 @@ export interface Config {
   queueLimit: number;
 }
 
-/** @throws Error that names the variable, its value and what is allowed. */
-export function parseConfig(env: Record<string, string | undefined>, cores: number): Config {
-  const whole = (name: string, fallback: number, min: number, max: number): number => {
-    const text = env[name] || String(fallback);
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new Error(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
-  };
+/** @throws RangeError that names the variable, its value and what is allowed. */
+export function parseConfig(env: Environment, cores: number): Config {
   return {
-    port: whole("PORT", 8791, 0, 65_535),
+    port: wholeNumber(env, "PORT", 8791, 0, 65_535),
     host: env.HOST || "127.0.0.1",
-    threads: whole("THREADS", cores, 1, 256),
-    queueLimit: whole("QUEUE_LIMIT", 64, 0, 10_000),
+    threads: wholeNumber(env, "THREADS", cores, 1, 256),
+    queueLimit: wholeNumber(env, "QUEUE_LIMIT", 64, 0, 10_000),
   };
 }

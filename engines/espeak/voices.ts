@@ -1,5 +1,6 @@
 /** eSpeak NG's voices as the engine contract names them. */
 import type { EspeakVoice } from "@echogarden/espeak-ng-emscripten";
+import { languagesMatch } from "../../protocol/language.ts";
 
 export interface Voice {
   id: string;
@@ -33,12 +34,6 @@ export function canonicalLanguage(code: string): string | undefined {
   return undefined;
 }
 
-/** Whether one tag is the other's beginning: en ~ en-US, whatever the case. */
-function matches(one: string, other: string): boolean {
-  const [a, b] = [`${one.toLowerCase()}-`, `${other.toLowerCase()}-`];
-  return a.startsWith(b) || b.startsWith(a);
-}
-
 /** Whether a voice speaks `language`, a tag as a client wrote it. */
 export function speaks(voice: Voice, language: string): boolean {
   let canonical;
@@ -47,7 +42,7 @@ export function speaks(voice: Voice, language: string): boolean {
   } catch {
     return false;
   }
-  return (voice.languages ?? [voice.language]).some((spoken) => matches(spoken, canonical));
+  return (voice.languages ?? [voice.language]).some((spoken) => languagesMatch(spoken, canonical));
 }
 
 /** A voice that speaks en-US is also listed for en: the longer tag says both. */

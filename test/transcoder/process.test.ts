@@ -125,8 +125,8 @@ describe("a fleet of processes", () => {
 
 describe("configuration", () => {
   it("names the variable that is wrong, and what is allowed", async () => {
-    expect(() => parseConfig({ PORT: "http" })).toThrow("PORT must be a whole number from 0 to 65535, not http");
-    expect(() => parseConfig({ PROCESSES: "0" })).toThrow("PROCESSES must be a whole number from 1 to 1024, not 0");
+    expect(() => parseConfig({ PORT: "http" })).toThrow('PORT must be a whole number from 0 to 65535, not "http"');
+    expect(() => parseConfig({ PROCESSES: "0" })).toThrow('PROCESSES must be a whole number from 1 to 1024, not "0"');
     const { exited } = launch({ INPUT_IDLE_MS: "soon" });
     expect(await exited).toBe(1);
   });

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { wavHeader } from "../../protocol/wav.ts";
 import { encodeTape } from "../../worker/session/encode.ts";
-import { cutMessages } from "../../worker/session/messages.ts";
+import { cutMessages } from "../../worker/session/message-cutter.ts";
 import { Tape } from "../../worker/session/tape.ts";
 import type { SpeechRequest } from "../../worker/speech-request.ts";
 import { collect, concat, countingPcm } from "./bytes.ts";

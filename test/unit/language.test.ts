@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { canonicalLanguage, languagesMatch } from "../../worker/language.ts";
+import { languagesMatch } from "../../protocol/language.ts";
+import { canonicalLanguage } from "../../worker/language.ts";
 
 it("a language has one spelling", () => {
   const spellings = { "en-us": "en-US", EN: "en", "zh-hant-tw": "zh-Hant-TW", en_GB: "en-GB", iw: "he" };

@@ -1,5 +1,6 @@
 /** A client of the gateway's contract, inside workerd: it shares no code with the gateway but the types of messages. */
 import { env, exports } from "cloudflare:workers";
+import { concat } from "../unit/bytes.ts";
 import type { CreateSessionResponse, ErrorMessage, ServerMessage, TerminalMessage } from "../../protocol/messages.ts";
 
 const HOST = "http://gateway.example";
@@ -148,16 +149,6 @@ export class Client {
   get bytes(): Uint8Array {
     return concat(this.audio.map(({ data }) => data));
   }
-}
-
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 interface ConnectOptions {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Connection } from "../../worker/session/connection.ts";
-import type { Message } from "../../worker/session/messages.ts";
+import type { Message } from "../../worker/session/message-cutter.ts";
 import { Outbox } from "../../worker/session/outbox.ts";
 import { SendWindow } from "../../worker/session/send-window.ts";
 

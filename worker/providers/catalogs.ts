@@ -7,7 +7,8 @@ const CURRENT_MS = 5_000;
 /** A catalog older than this is asked for anew, beside the request that found it. */
 const REFRESH_AFTER_MS = 30_000;
 
-const ASK_TIMEOUT_MS = 2_000;
+/** How long whatever is asked how it is may take to answer, in ms. */
+export const ASK_TIMEOUT_MS = 2_000;
 
 /** A request that needs the catalog waits for an engine to wake up; a client would only have to ask again. */
 const WAKE_TIMEOUT_MS = 20_000;

@@ -1,6 +1,7 @@
 /** A provider behind the engine contract (docs/engines.md): speech over HTTP, as envelopes. */
 import { z } from "zod";
 import { decodeEnvelopes, EnvelopeError, type StreamError } from "../../protocol/envelope.ts";
+import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
 import { NO_CONTAINER } from "../containers/kinds.ts";
 import { GatewayError } from "../errors.ts";
 import { canonicalLanguage } from "../language.ts";
@@ -14,8 +15,6 @@ import {
   type Utterance,
   type Voice,
 } from "./provider.ts";
-
-const BYTES_PER_SAMPLE = 2;
 
 const infoSchema = z.object({
   sample_rate: z.number().int().positive(),

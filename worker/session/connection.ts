@@ -7,7 +7,7 @@ import {
   type TerminalMessage,
 } from "../../protocol/messages.ts";
 import { closeCodeOf, errorMessage, type Failure, type Reason } from "../errors.ts";
-import type { Message } from "./messages.ts";
+import type { Message } from "./message-cutter.ts";
 import { SendWindow } from "./send-window.ts";
 
 export interface ConnectionOptions {

@@ -1,14 +1,11 @@
 /** Turns the tape into packets of the format the client asked for. */
 import { EnvelopeDecoder } from "../../protocol/envelope.ts";
-import { encodedRate, FORMAT_TRAITS } from "../../protocol/formats.ts";
+import { BYTES_PER_SAMPLE, encodedRate, FORMAT_TRAITS } from "../../protocol/formats.ts";
 import { wavHeader } from "../../protocol/wav.ts";
 import type { SpeechRequest } from "../speech-request.ts";
-import { transcode, type TranscoderLimits } from "../transcoder.ts";
+import { transcode, type Packet, type TranscoderLimits } from "../transcoder.ts";
 import type { Upstream } from "../upstream.ts";
-import type { Packet } from "./messages.ts";
 import type { Tape } from "./tape.ts";
-
-const BYTES_PER_SAMPLE = 2;
 
 /** Frames of raw PCM a second, as the transcoder makes them too. */
 const FRAMES_PER_SECOND = 50;

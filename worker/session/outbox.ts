@@ -1,7 +1,7 @@
 /** Hands a session's messages to the client of the moment, no faster than it takes them. */
 import { Bell } from "../bell.ts";
 import type { Connection } from "./connection.ts";
-import type { Message } from "./messages.ts";
+import type { Message } from "./message-cutter.ts";
 
 /** Recent messages kept for a client that comes back: less than a window, so that they can go out at once. */
 const KEPT_OF_WINDOW = 1 / 2;

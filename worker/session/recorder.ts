@@ -1,5 +1,6 @@
 /** Has a text spoken onto the tape, segment after segment, at the provider's own speed. */
 import type { WordEvent } from "../../protocol/envelope.ts";
+import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
 import { GatewayError } from "../errors.ts";
 import { log } from "../log.ts";
 import { ProviderError, type Provider } from "../providers/provider.ts";
@@ -31,8 +32,6 @@ export interface Recording {
   /** Resolves when the tape is little enough ahead of its listener for the next segment. */
   mayGoOn(): Promise<void>;
 }
-
-const BYTES_PER_SAMPLE = 2;
 
 /** First wait before asking again, in ms; doubled each time, and half of it left to chance. */
 const BACKOFF_MS = 200;

@@ -2,7 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { CLOSE, type ClientMessage, type TerminalMessage } from "../../protocol/messages.ts";
 import type { Region } from "../containers/region.ts";
-import { errorMessage, failureOf, GatewayError, type Failure } from "../errors.ts";
+import { errorMessage, failureOf, GatewayError, unknownSession, type Failure } from "../errors.ts";
 import { log, logBug } from "../log.ts";
 import { afterSchema, clientMessageSchema } from "../schemas.ts";
 import { backendsFor, config } from "../setup.ts";
@@ -11,7 +11,7 @@ import type { SpeechRequest } from "../speech-request.ts";
 import type { TranscoderLimits } from "../transcoder.ts";
 import { Connection, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
 import { encodeTape } from "./encode.ts";
-import { cutMessages, mostMessages } from "./messages.ts";
+import { cutMessages, mostMessages } from "./message-cutter.ts";
 import { Outbox, START, type Position } from "./outbox.ts";
 import {
   dueAt,
@@ -21,7 +21,7 @@ import {
   type SessionCounts,
   type SessionRecord,
   type SessionStatus,
-} from "./record.ts";
+} from "./lifecycle.ts";
 import { record, type Recording } from "./recorder.ts";
 import { segmentText } from "./segmenter.ts";
 import { tapeStorage } from "./tape-storage.ts";
@@ -121,7 +121,7 @@ export class Session extends DurableObject<Env> {
 
   /** @throws GatewayError `unknown_session` and `invalid_after`. */
   #judgeAfter(value: string | null): number {
-    if (!this.#record) throw new GatewayError("unknown_session", "there is no such session, or it has expired");
+    if (!this.#record) throw unknownSession();
     const parsed = afterSchema.safeParse(value ?? "0");
     if (!parsed.success) throw new GatewayError("invalid_after", "after must be the seq of an audio message, or 0");
     const last = this.#lastSeq(this.#record);

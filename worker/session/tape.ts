@@ -6,6 +6,7 @@
  * after a loss tells where recording goes on.
  */
 import { encodeAudio, encodeEnd, encodeEvent, type StreamEvent } from "../../protocol/envelope.ts";
+import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
 import { Bell } from "../bell.ts";
 import type { Failure } from "../errors.ts";
 
@@ -17,8 +18,6 @@ const MAX_ROW_BYTES = 1024 * 1024;
 
 /** Rows kept in memory for a player that is close behind: four seconds. */
 const ROWS_IN_MEMORY = 8;
-
-const BYTES_PER_SAMPLE = 2;
 
 export interface TapePosition {
   /** The segment being recorded, and how many samples of it are on the tape. */

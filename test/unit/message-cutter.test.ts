@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cutMessages, type Message, type Packet } from "../../worker/session/messages.ts";
+import { cutMessages, type Message } from "../../worker/session/message-cutter.ts";
+import type { Packet } from "../../worker/transcoder.ts";
 import { collect, concat, countingPcm, each } from "./bytes.ts";
 
 const RATE = 16_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { errorMessage } from "../../worker/errors.ts";
-import { dueAt, sessionStatus, stateAfter, type SessionRecord } from "../../worker/session/record.ts";
+import { dueAt, sessionStatus, stateAfter, type SessionRecord } from "../../worker/session/lifecycle.ts";
 
 const lifetimes = { unclaimedMs: 600, graceMs: 60, endedMs: 900 };
 const request = {

@@ -1,11 +1,5 @@
 /** Cuts an encoded stream into the numbered messages a client gets. */
-
-/** Encoded audio that cannot be cut any further: a codec's packet, a container's page, 20 ms of samples. */
-export interface Packet {
-  /** Media time it covers, in samples; 0 for a container's header. */
-  samples: number;
-  data: Uint8Array;
-}
+import type { Packet } from "../transcoder.ts";
 
 export interface Message {
   /** 1, 2, 3, ... */
