@@ -1,13 +1,7 @@
-interface Env {
-  SESSIONS: DurableObjectNamespace<import("./session/session.ts").Session>;
-  TRANSCODER_CONTAINERS?: DurableObjectNamespace;
-  ESPEAK_CONTAINERS?: DurableObjectNamespace;
-  COQUI_CONTAINERS?: DurableObjectNamespace;
-}
-
 declare namespace Cloudflare {
   interface Env {
     SESSIONS: DurableObjectNamespace<import("./session/session.ts").Session>;
+    CIRCUIT_BREAKERS: DurableObjectNamespace<import("./breaker/circuit-breaker.ts").CircuitBreaker>;
     TRANSCODER_CONTAINERS?: DurableObjectNamespace;
     ESPEAK_CONTAINERS?: DurableObjectNamespace;
     COQUI_CONTAINERS?: DurableObjectNamespace;
@@ -16,3 +10,5 @@ declare namespace Cloudflare {
     mainModule: typeof import("./index.ts");
   }
 }
+
+type Env = Cloudflare.Env;

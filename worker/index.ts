@@ -7,6 +7,7 @@ import { getReadiness } from "./readiness.ts";
 import { cancelSession, createSession, getSession, limitBody, openStream } from "./sessions.ts";
 import { listVoices } from "./voices.ts";
 
+export { CircuitBreaker } from "./breaker/circuit-breaker.ts";
 export { CoquiContainer, EspeakContainer, TranscoderContainer } from "./containers/host.ts";
 export { Session } from "./session/session.ts";
 

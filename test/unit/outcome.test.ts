@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { isProviderFailure } from "../../worker/breaker/outcome.ts";
+import { GatewayError } from "../../worker/errors.ts";
+import { ProviderError } from "../../worker/providers/provider.ts";
+
+const retry = (reason: string, message = "") => new ProviderError("retry", reason, message);
+const never = (reason: string) => new ProviderError("never", reason, "");
+
+describe("a provider's failure", () => {
+  it.each([
+    retry("unreachable", "espeak: TypeError: fetch failed"),
+    retry("broken_stream"),
+    retry("timeout"),
+    retry("http_500"),
+    retry("http_503"),
+    retry("engine_crashed"),
+    never("wrong_rate"),
+    never("internal"),
+  ])("is $reason", (error) => {
+    expect(isProviderFailure(error)).toBe(true);
+  });
+
+  it.each(["invalid_request", "unsupported_language", "unknown_voice", "text_too_long", "nothing_to_speak"])(
+    "is not the request's own fault: %s",
+    (reason) => expect(isProviderFailure(never(reason))).toBe(false),
+  );
+
+  it.each(["http_400", "http_404", "http_429"])("is not %s", (reason) => {
+    expect(isProviderFailure(retry(reason))).toBe(false);
+  });
+
+  it.each(["busy", "not_ready"])("is not that it is %s", (reason) => {
+    expect(isProviderFailure(new ProviderError("when_free", reason, "", 1_000))).toBe(false);
+  });
+
+  it("is not the platform's trouble, a cancel or a bug", () => {
+    const updated = "espeak: Error: Durable Object reset because its code was updated.";
+    const overloaded = "espeak: Error: Durable Object is overloaded. Too many requests queued.";
+    for (const message of [updated, overloaded]) {
+      expect(isProviderFailure(retry("unreachable", message))).toBe(false);
+    }
+    const aborted = new DOMException("The operation was aborted", "AbortError");
+    for (const error of [aborted, new GatewayError("cancelled", ""), new TypeError("x"), undefined]) {
+      expect(isProviderFailure(error)).toBe(false);
+    }
+  });
+});
