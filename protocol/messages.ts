@@ -13,6 +13,8 @@ export interface CreateSessionRequest {
   sample_rate_hz?: number;
   /** BCP 47; default: the voice's own. */
   language?: string;
+  /** Voices that go on where the one before cannot, in this order. */
+  fallback?: { provider: string; voice: string }[];
 }
 
 export interface CreateSessionResponse {
@@ -58,7 +60,21 @@ export interface ErrorMessage {
   retry_after_ms?: number;
 }
 
-export type ServerMessage = AudioMessage | EndOfStreamMessage | ErrorMessage;
+/** Another voice goes on; only for a client that connects with `?notices=1`. */
+export interface NoticeMessage {
+  type: "notice";
+  /** Why the voice before it does not go on, in the words of an error. */
+  reason: string;
+  message: string;
+  provider: string;
+  voice: string;
+  /** Where in the stream it begins, in ms. */
+  pts_ms: number;
+  /** The sentence before was broken off there, and its end is not spoken. */
+  is_cut: boolean;
+}
+
+export type ServerMessage = AudioMessage | NoticeMessage | EndOfStreamMessage | ErrorMessage;
 
 /** Ends a session: sent once to each connection, then the connection is closed. */
 export type TerminalMessage = EndOfStreamMessage | ErrorMessage;

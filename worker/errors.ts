@@ -16,6 +16,7 @@ const REASONS = {
   internal: { status: 500, close: CLOSE.failure },
   provider_failed: { status: 502, close: CLOSE.failure },
   transcoder_failed: { status: 502, close: CLOSE.failure },
+  circuit_open: { status: 503, close: CLOSE.tryLater },
   busy: { status: 503, close: CLOSE.tryLater },
   not_ready: { status: 503, close: CLOSE.tryLater },
   transcoder_unavailable: { status: 503, close: CLOSE.tryLater },

@@ -1,8 +1,10 @@
 /** GET /readyz: the state of everything the gateway needs. */
+import { env } from "cloudflare:workers";
 import type { Context } from "hono";
 import { regionOf } from "./containers/region.ts";
 import { GatewayError } from "./errors.ts";
 import { ASK_TIMEOUT_MS, currentCatalog } from "./providers/catalogs.ts";
+import type { Provider } from "./providers/provider.ts";
 import { backendsFor } from "./setup.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -27,11 +29,25 @@ async function askTranscoder(transcoder: Upstream | undefined): Promise<void> {
   if (!response.ok) throw new Error("is not ready");
 }
 
+/** A provider whose circuit is open may well answer, and is still not asked to speak. */
+async function providerState(provider: Provider): Promise<State & { circuit: string }> {
+  const breaker = env.CIRCUIT_BREAKERS.getByName(provider.id);
+  const [state, circuit] = await Promise.all([
+    stateOf(currentCatalog(provider)),
+    breaker.view().then(
+      (view) => view.state,
+      () => "unknown" as const,
+    ),
+  ]);
+  if (circuit === "open" && state.status === "ready") return { status: "down", reason: "circuit open", circuit };
+  return { ...state, circuit };
+}
+
 export async function getReadiness(c: Context): Promise<Response> {
   const { providers, transcoder } = backendsFor(regionOf(c.req.raw));
   const names = ["transcoder", ...providers.keys()];
-  const asks = [askTranscoder(transcoder), ...[...providers.values()].map(currentCatalog)];
-  const states = await Promise.all(asks.map(stateOf));
+  const asks = [stateOf(askTranscoder(transcoder)), ...[...providers.values()].map(providerState)];
+  const states = await Promise.all(asks);
   const upstreams = Object.fromEntries(names.map((name, i) => [name, states[i]]));
   const isReady = states.every(({ status }) => status !== "down");
   return c.json({ status: isReady ? "ready" : "degraded", upstreams }, isReady ? 200 : 503);

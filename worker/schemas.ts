@@ -7,6 +7,9 @@ import { canonicalLanguage } from "./language.ts";
 /** Longest provider id, voice id or language tag, in characters. */
 const ID_CHARS = 200;
 
+/** Voices that may take over from the one that is asked for. */
+const MAX_FALLBACKS = 4;
+
 const id = z.string().trim().min(1).max(ID_CHARS);
 
 const language = id.transform((tag, context) => {
@@ -40,6 +43,10 @@ export function createSessionSchema(maxTextChars: number) {
       target_format: z.preprocess((format) => format ?? undefined, z.enum(FORMATS).default("pcm16")),
       sample_rate_hz: z.number().int().positive().nullish(),
       language: language.nullish(),
+      fallback: z
+        .array(z.object({ provider: id, voice: id }))
+        .max(MAX_FALLBACKS)
+        .nullish(),
     })
     .superRefine(({ target_format: format, sample_rate_hz: rate }, context) => {
       if (rate == null || isRateAllowed(format, rate)) return;

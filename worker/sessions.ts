@@ -9,7 +9,7 @@ import { lastKnownCatalog } from "./providers/catalogs.ts";
 import { createSessionSchema, parse } from "./schemas.ts";
 import { refuseWebSocket } from "./session/connection.ts";
 import { backendsFor, config } from "./setup.ts";
-import { listed, toSpeechRequest } from "./speech-request.ts";
+import { chosenVoices, listed, toSpeechRequest } from "./speech-request.ts";
 
 type Request = Context<{ Bindings: Env }>;
 
@@ -51,15 +51,20 @@ export async function createSession(c: Request): Promise<Response> {
   const body = parse(bodySchema, await readJson(c));
   const region = regionOf(c.req.raw);
   const { providers } = backendsFor(region);
-  const provider = providers.get(body.provider);
-  if (!provider) {
+  const asked = chosenVoices(body).map((choice, i) => {
+    const provider = providers.get(choice.provider);
+    if (provider) return lastKnownCatalog(provider, (work) => c.executionCtx.waitUntil(work));
+    const field = i === 0 ? "provider" : `fallback.${i - 1}.provider`;
     const known = listed([...providers.keys()]);
-    const message = `provider: there is no ${JSON.stringify(body.provider)}; there are ${known}`;
-    throw new GatewayError("invalid_request", message, { field: "provider" });
-  }
-  const catalog = await lastKnownCatalog(provider, (work) => c.executionCtx.waitUntil(work));
+    const message = `${field}: there is no ${JSON.stringify(choice.provider)}; there are ${known}`;
+    throw new GatewayError("invalid_request", message, { field });
+  });
+  const answers = await Promise.allSettled(asked);
+  const catalogs = answers.map((answer) => (answer.status === "fulfilled" ? answer.value : undefined));
+  // A voice that nothing is known of yet is taken on trust where another one could speak in its place.
+  if (catalogs.every((catalog) => !catalog)) await asked[0];
   const id = c.env.SESSIONS.newUniqueId();
-  await c.env.SESSIONS.get(id).create(toSpeechRequest(body, catalog), region);
+  await c.env.SESSIONS.get(id).create(toSpeechRequest(body, catalogs, region));
   const wsUrl = new URL(`/v1/tts/stream/${id.toString()}`, c.req.url);
   wsUrl.protocol = wsUrl.protocol === "https:" ? "wss:" : "ws:";
   const created: CreateSessionResponse = { session_id: id.toString(), ws_url: wsUrl.href };

@@ -1,24 +1,33 @@
-/** A client's request, judged against its provider: the one description of a session's speech that all behind it use. */
+/** A client's request, judged against its providers: the one description of a session's speech that all behind it use. */
 import { nearestRate, type AudioFormat } from "../protocol/formats.ts";
-import { GatewayError } from "./errors.ts";
 import { languagesMatch } from "../protocol/language.ts";
+import type { Region } from "./containers/region.ts";
+import { GatewayError } from "./errors.ts";
 import type { Catalog, Voice } from "./providers/provider.ts";
 import type { CreateSessionBody } from "./schemas.ts";
 
-export interface SpeechRequest {
+/** One of the voices that may speak a session's text. */
+export interface SpeakingVoice {
   provider: string;
   voice: string;
-  /** Trimmed, NFC. */
-  text: string;
   /** Canonical BCP 47. */
   language: string;
+  /** Of its audio, in Hz. */
+  rateHz: number;
+}
+
+export interface SpeechRequest {
+  /** The one that was asked for, then its fallbacks. */
+  voices: readonly [SpeakingVoice, ...SpeakingVoice[]];
+  /** Trimmed, NFC. */
+  text: string;
+  /** Longest utterance that every voice takes, in UTF-16 code units. */
+  maxChars: number;
   format: AudioFormat;
   /** Of the audio the client gets, in Hz. */
   sampleRateHz: number;
-  /** Of the provider's audio, in Hz. */
-  voiceRateHz: number;
-  /** Longest utterance of the provider, in UTF-16 code units. */
-  maxChars: number;
+  /** Where the client is: its audio is made there. */
+  region: Region;
 }
 
 /** An error lists the allowed values up to this many. */
@@ -33,29 +42,63 @@ export function speaks(voice: Voice, language: string): boolean {
   return voice.languages.some((spoken) => languagesMatch(spoken, language));
 }
 
-function wrong(field: keyof CreateSessionBody, message: string): GatewayError {
+function wrong(field: string, message: string): GatewayError {
   return new GatewayError("invalid_request", `${field}: ${message}`, { field });
 }
 
-/** @throws GatewayError `invalid_request`, naming the field and what is allowed. */
-export function toSpeechRequest(body: CreateSessionBody, catalog: Catalog): SpeechRequest {
-  const voice = catalog.voices.find(({ id }) => id === body.voice);
+/** @param at what comes before the names of the voice's fields: "" or "fallback.0.". */
+function judge(asked: VoiceChoice, language: string | undefined, catalog: Catalog, at: string): SpeakingVoice {
+  const voice = catalog.voices.find(({ id }) => id === asked.voice);
   if (!voice) {
     const voices = listed(catalog.voices.map(({ id }) => id));
-    throw wrong("voice", `provider ${body.provider} has no voice ${JSON.stringify(body.voice)}; it has ${voices}`);
+    const message = `provider ${asked.provider} has no voice ${JSON.stringify(asked.voice)}; it has ${voices}`;
+    throw wrong(`${at}voice`, message);
   }
-  const language = body.language ?? voice.languages[0];
-  if (!speaks(voice, language)) {
-    throw wrong("language", `voice ${voice.id} does not speak ${language}; it speaks ${listed(voice.languages)}`);
+  if (language !== undefined && !speaks(voice, language)) {
+    const message = `voice ${voice.id} does not speak ${language}; it speaks ${listed(voice.languages)}`;
+    throw wrong(at ? `${at}voice` : "language", message);
   }
   return {
-    provider: body.provider,
+    provider: asked.provider,
     voice: voice.id,
+    language: language ?? voice.languages[0],
+    rateHz: catalog.sampleRateHz,
+  };
+}
+
+export interface VoiceChoice {
+  provider: string;
+  voice: string;
+}
+
+/** The voice that is asked for, then its fallbacks. */
+export function chosenVoices({ provider, voice, fallback }: CreateSessionBody): VoiceChoice[] {
+  return [{ provider, voice }, ...(fallback ?? [])];
+}
+
+/**
+ * @param catalogs one for each of {@link chosenVoices}, at least one of them known. A voice whose provider has never
+ * answered is taken on trust, with the rate of one that is known: if that is wrong, the next one takes over from it.
+ * @throws GatewayError `invalid_request`, naming the field and what is allowed.
+ */
+export function toSpeechRequest(
+  body: CreateSessionBody,
+  catalogs: readonly (Catalog | undefined)[],
+  region: Region,
+): SpeechRequest {
+  const chosen = chosenVoices(body);
+  const judged = chosen.map((choice, i) => {
+    const catalog = catalogs[i];
+    return catalog && judge(choice, body.language ?? undefined, catalog, i === 0 ? "" : `fallback.${i - 1}.`);
+  });
+  const known = judged.find((voice) => voice !== undefined)!;
+  const [first, ...others] = chosen.map((choice, i) => judged[i] ?? { ...known, ...choice });
+  return {
+    voices: [first!, ...others],
     text: body.text,
-    language,
+    maxChars: Math.min(...catalogs.flatMap((catalog) => catalog?.maxChars ?? [])),
     format: body.target_format,
-    sampleRateHz: body.sample_rate_hz ?? nearestRate(body.target_format, catalog.sampleRateHz),
-    voiceRateHz: catalog.sampleRateHz,
-    maxChars: catalog.maxChars,
+    sampleRateHz: body.sample_rate_hz ?? nearestRate(body.target_format, first!.rateHz),
+    region,
   };
 }

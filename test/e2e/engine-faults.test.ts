@@ -17,6 +17,7 @@ beforeAll(async () => {
     FIRST_AUDIO_TIMEOUT_MS: 1_000,
     GAP_TIMEOUT_MS: 1_000,
     RECONNECT_GRACE_MS: 1_500,
+    CIRCUIT_MINIMUM_CALLS: 1_000_000, // failover.test.ts is about the circuit
   });
 });
 

@@ -23,9 +23,9 @@ describe("where containers could be, but are not", () => {
       status: "ready",
       upstreams: {
         transcoder: { status: "ready" },
-        mock_tone: { status: "ready" },
-        espeak: { status: "absent" },
-        coqui_tts: { status: "absent" },
+        mock_tone: { status: "ready", circuit: "closed" },
+        espeak: { status: "absent", circuit: "closed" },
+        coqui_tts: { status: "absent", circuit: "closed" },
       },
     });
     expect(response.status).toBe(200);

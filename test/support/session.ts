@@ -9,12 +9,23 @@ export interface SessionRequest {
   target_format?: string;
   sample_rate_hz?: number;
   language?: string;
+  fallback?: { provider: string; voice: string }[];
 }
 
 export interface AudioMessage {
   seq: number;
   data: Buffer;
   ptsMs: number | undefined;
+}
+
+export interface Notice {
+  type: "notice";
+  reason: string;
+  message: string;
+  provider: string;
+  voice: string;
+  pts_ms: number;
+  is_cut: boolean;
 }
 
 export interface Final {
@@ -54,6 +65,7 @@ export class Stream {
   readonly socket: WebSocket;
   readonly audio: AudioMessage[] = [];
   readonly finals: Final[] = [];
+  readonly notices: Notice[] = [];
   /** Messages after the eos or error. */
   late = 0;
   closeCode: number | undefined;
@@ -78,6 +90,7 @@ export class Stream {
     if (this.finals.length > 0) this.late++;
     if (isBinary) return this.#take({ seq: data.readUInt32BE(0), data: data.subarray(4), ptsMs: undefined });
     const message = JSON.parse(data.toString("utf8"));
+    if (message.type === "notice") return void this.notices.push(message);
     if (message.type !== "audio") return void this.finals.push(message);
     this.#take({ seq: message.seq, data: Buffer.from(message.data, "base64"), ptsMs: message.pts_ms });
   }

@@ -13,8 +13,8 @@ const NO_TRANSCODER = { waitMs: 0, stallMs: 0 };
 const never = new AbortController().signal;
 
 function requestFor(format: SpeechRequest["format"], rate: number): SpeechRequest {
-  const ids = { provider: "p", voice: "v", text: "t", language: "en" };
-  return { ...ids, format, sampleRateHz: rate, voiceRateHz: rate, maxChars: 100 };
+  const voice = { provider: "p", voice: "v", language: "en", rateHz: rate };
+  return { voices: [voice], text: "t", maxChars: 100, format, sampleRateHz: rate, region: "enam" };
 }
 
 function tapeOf(rate: number, samples: number, pieceSamples: number): Tape {

@@ -24,6 +24,7 @@ const expected: Record<Reason, [status: number, close: number]> = {
   internal: [500, 1011],
   provider_failed: [502, 1011],
   transcoder_failed: [502, 1011],
+  circuit_open: [503, 1013],
   busy: [503, 1013],
   not_ready: [503, 1013],
   transcoder_unavailable: [503, 1013],

@@ -1,19 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { errorMessage } from "../../worker/errors.ts";
-import { dueAt, sessionStatus, stateAfter, type SessionRecord } from "../../worker/session/lifecycle.ts";
+import { dueAt, sessionStatus, stateAfter, type Lifecycle } from "../../worker/session/lifecycle.ts";
+import type { SpeechRequest } from "../../worker/speech-request.ts";
 
 const lifetimes = { unclaimedMs: 600, graceMs: 60, endedMs: 900 };
-const request = {
-  provider: "p",
-  voice: "v",
+const request: SpeechRequest = {
+  voices: [{ provider: "p", voice: "v", language: "en", rateHz: 22_050 }],
   text: "secret",
-  language: "en",
-  format: "mp3" as const,
-  sampleRateHz: 24_000,
-  voiceRateHz: 22_050,
   maxChars: 100,
+  format: "mp3",
+  sampleRateHz: 24_000,
+  region: "weur",
 };
-const created: SessionRecord = { request, region: "weur", state: "created", createdAt: 1_000, droppedAt: 0 };
+const created: Lifecycle = { state: "created", createdAt: 1_000, droppedAt: 0 };
 const counts = {
   characters: 6,
   segments: 1,
@@ -52,14 +51,14 @@ describe("a session's status", () => {
   });
 
   it("has times as ISO 8601, and nulls for what was not yet", () => {
-    expect(sessionStatus("id", created, counts)).toMatchObject({
+    expect(sessionStatus("id", request, created, counts, [])).toMatchObject({
       session_id: "id",
       state: "created",
       timings: { created_at: "1970-01-01T00:00:01.000Z", started_at: null, first_audio_ms: null, ended_at: null },
       final: null,
     });
     const ended = { ...created, startedAt: 1_500, firstAudioAt: 1_530, endedAt: 2_000 };
-    expect(sessionStatus("id", ended, counts).timings).toMatchObject({
+    expect(sessionStatus("id", request, ended, counts, []).timings).toMatchObject({
       started_at: "1970-01-01T00:00:01.500Z",
       first_audio_ms: 30,
       ended_at: "1970-01-01T00:00:02.000Z",
@@ -67,6 +66,6 @@ describe("a session's status", () => {
   });
 
   it("never holds the text", () => {
-    expect(JSON.stringify(sessionStatus("id", created, counts))).not.toContain("secret");
+    expect(JSON.stringify(sessionStatus("id", request, created, counts, []))).not.toContain("secret");
   });
 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Call, type Refusal } from "../../worker/breaker/circuit-client.ts";
 import type { GatewayError } from "../../worker/errors.ts";
 import {
   ProviderError,
@@ -7,8 +8,8 @@ import {
   type SpeechPiece,
   type Utterance,
 } from "../../worker/providers/provider.ts";
-import { record, type Recording } from "../../worker/session/recorder.ts";
-import { Tape } from "../../worker/session/tape.ts";
+import { recordSpeech, type Recording, type Speaker } from "../../worker/session/recorder.ts";
+import { Tape, type VoiceChange } from "../../worker/session/tape.ts";
 import { concat, countingPcm } from "./bytes.ts";
 import { bytesOf, MemoryTapeStore, pcmOf, wordsOf } from "./memory-tape.ts";
 
@@ -77,20 +78,26 @@ class ScriptedProvider implements Provider {
 
 const limits = { firstAudioTimeoutMs: 10_000, gapTimeoutMs: 10_000, attempts: 3 };
 
-function recordingOn(tape: Tape, texts = ["one"], more: Partial<Recording> = {}): Recording {
-  const request = {
-    provider: "scripted",
-    voice: "v",
-    text: texts.join(" "),
-    language: "en",
-    format: "pcm16" as const,
-    sampleRateHz: RATE,
-    voiceRateHz: RATE,
-    maxChars: 100,
-  };
+type Task = Omit<Recording, "speakers">;
+
+function recordingOn(tape: Tape, texts = ["one"], more: Partial<Task> = {}): Task {
   const segments = texts.map((text, i) => ({ text, start: i * 100 }));
   const counts = { utterances: 0, retries: 0 };
-  return { request, segments, tape, limits, counts, mayGoOn: () => Promise.resolve(), ...more };
+  return { segments, tape, limits, counts, mayGoOn: () => Promise.resolve(), onChange: () => {}, ...more };
+}
+
+/** What the circuit was told of each call. */
+let told: string[];
+
+function speakerOf(provider: Provider, voice = "v"): Speaker {
+  return {
+    provider: provider.id,
+    voice,
+    language: "en",
+    rateHz: RATE,
+    admit: async () => new Call(1_000, (end) => void told.push(end)),
+    speak: (utterance, signal) => provider.speak(utterance, signal),
+  };
 }
 
 const never = new AbortController().signal;
@@ -98,9 +105,10 @@ const busy = (retryAfterMs?: number) => new ProviderError("when_free", "busy", "
 const broken = () => new ProviderError("retry", "broken_stream", "secret detail of the upstream");
 
 /** Records to the end (time passes at once), and gives back what became of it. */
-async function outcome(recording: Recording, provider: Provider, signal = never) {
+async function outcome(task: Task, by: Provider | Speaker[], signal = never) {
   const started = Date.now();
-  const done = record(recording, provider, signal).then(
+  const speakers = Array.isArray(by) ? by : [speakerOf(by)];
+  const done = recordSpeech({ ...task, speakers }, signal).then(
     () => undefined,
     (error: unknown) => (error as GatewayError).failure ?? error,
   );
@@ -122,6 +130,7 @@ let tape: Tape;
 beforeEach(() => {
   vi.useFakeTimers();
   vi.spyOn(console, "log").mockImplementation(() => {});
+  told = [];
   store = new MemoryTapeStore();
   tape = new Tape(store, RATE);
 });
@@ -159,7 +168,7 @@ describe("recording", () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let waits = 0;
     const recording = recordingOn(tape, ["one", "two"], { mayGoOn: () => gates[waits++]!.promise });
-    const done = record(recording, provider, never);
+    const done = recordSpeech({ ...recording, speakers: [speakerOf(provider)] }, never);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(provider.asked).toHaveLength(0);
     gates[0]!.resolve();
@@ -348,6 +357,116 @@ describe("a provider's promise", () => {
     expect((await outcome(recordingOn(tape), provider)).failure).toMatchObject({ reason: "provider_failed" });
     expect([provider.asked.length, provider.running]).toEqual([1, 0]);
     expect((await heard(tape)).pcm).toHaveLength(0);
+  });
+});
+
+describe("a circuit", () => {
+  const refused = (): Promise<Refusal> => Promise.resolve({ allowed: false, retryAfterMs: 4_000 });
+
+  it("hears how every call went, and nothing of those that say nothing of the provider", async () => {
+    const provider = new ScriptedProvider(
+      [busy(10)],
+      [2_000, broken()],
+      [10, format, audio(1)],
+      [1_500, format, audio(1)],
+    );
+    await outcome(recordingOn(tape, ["one", "two"]), provider);
+    expect(told).toEqual(["ignored", "failed", "good", "slow"]);
+  });
+
+  it("is not told of what is the request's own fault, or of an abort", async () => {
+    const unknown = new ProviderError("never", "unknown_voice", "who?");
+    await outcome(recordingOn(tape), new ScriptedProvider([unknown]));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("cancelled")), 150);
+    await outcome(recordingOn(tape), new ScriptedProvider(["hang"]), controller.signal);
+    expect(told).toEqual(["ignored", "ignored"]);
+  });
+
+  it("that is open keeps the provider from being asked", async () => {
+    const provider = new ScriptedProvider([format, audio(1)]);
+    const { failure } = await outcome(recordingOn(tape), [{ ...speakerOf(provider), admit: refused }]);
+    expect(failure).toMatchObject({ reason: "circuit_open", retryAfterMs: 4_000 });
+    expect([provider.asked.length, told.length]).toEqual([0, 0]);
+  });
+
+  it("that opens between two attempts ends them", async () => {
+    const provider = new ScriptedProvider([broken()]);
+    const { admit, ...speaker } = speakerOf(provider);
+    const admissions = [admit, refused];
+    const { failure } = await outcome(recordingOn(tape), [{ ...speaker, admit: () => admissions.shift()!() }]);
+    expect(failure).toMatchObject({ reason: "circuit_open" });
+    expect(provider.asked).toHaveLength(1);
+  });
+
+  it("that is open hands the text to the next voice", async () => {
+    const [first, second] = [new ScriptedProvider([format]), new ScriptedProvider([format, audio(5)])];
+    const speakers = [{ ...speakerOf(first), admit: refused }, speakerOf(second, "w")];
+    const changes: VoiceChange[] = [];
+    const recording = recordingOn(tape, ["one", "two"], { onChange: (change) => changes.push(change) });
+    expect((await outcome(recording, speakers)).failure).toBeUndefined();
+    expect(second.asked.map(({ utterance }) => [utterance.text, utterance.voice])).toEqual([
+      ["one", "w"],
+      ["two", "w"],
+    ]);
+    expect(changes).toEqual([
+      { voice: 1, samples: 0, isCut: false, failure: expect.objectContaining({ reason: "circuit_open" }) as unknown },
+    ]);
+    expect(first.asked).toHaveLength(0);
+  });
+});
+
+describe("where a voice fails", () => {
+  it("before its first audio, the next one speaks that segment and the rest", async () => {
+    const first = new ScriptedProvider([format, audio(10)], [broken()]);
+    const second = new ScriptedProvider([format, audio(20, 10)], [format, audio(30, 30)]);
+    const recording = recordingOn(tape, ["one", "two", "three"]);
+    expect((await outcome(recording, [speakerOf(first), speakerOf(second)])).failure).toBeUndefined();
+    expect(first.asked.map(({ utterance }) => utterance.text)).toEqual(["one", "two", "two", "two"]);
+    expect(second.asked.map(({ utterance }) => utterance.text)).toEqual(["two", "three"]);
+    expect((await heard(tape)).pcm).toEqual(countingPcm(60));
+    expect(tape.position.changes).toMatchObject([{ voice: 1, samples: 10, isCut: false }]);
+  });
+
+  it("in the middle of a segment, the segment ends there and the next voice speaks the next one", async () => {
+    const first = new ScriptedProvider([format, audio(10), broken()]);
+    const second = new ScriptedProvider([format, audio(20, 10)]);
+    const recording = recordingOn(tape, ["one", "two"]);
+    expect((await outcome(recording, [speakerOf(first), speakerOf(second)])).failure).toBeUndefined();
+    expect(first.asked).toHaveLength(1);
+    expect(second.asked.map(({ utterance }) => utterance.text)).toEqual(["two"]);
+    expect((await heard(tape)).pcm).toEqual(countingPcm(30));
+    expect(tape.position.changes).toMatchObject([
+      { voice: 1, samples: 10, isCut: true, failure: { reason: "provider_failed" } },
+    ]);
+  });
+
+  it("in the middle of the last segment, there is nothing to go on with: the recording fails", async () => {
+    const first = new ScriptedProvider([format, audio(10), broken()]);
+    const second = new ScriptedProvider([format, audio(20)]);
+    const { failure } = await outcome(recordingOn(tape), [speakerOf(first), speakerOf(second)]);
+    expect(failure).toMatchObject({ reason: "provider_failed" });
+    expect([second.asked.length, tape.position.changes.length]).toEqual([0, 0]);
+  });
+
+  it("and the others too, the last one's failure is told", async () => {
+    const first = new ScriptedProvider([broken()]);
+    const second = new ScriptedProvider([busy(60_000)]);
+    const { failure } = await outcome(recordingOn(tape), [speakerOf(first), speakerOf(second)]);
+    expect(failure).toMatchObject({ reason: "busy", retryAfterMs: 60_000 });
+    expect(tape.position.changes).toHaveLength(1);
+  });
+
+  it("the voice that took over goes on after a loss of the tape's end", async () => {
+    const first = new ScriptedProvider([broken()]);
+    const second = new ScriptedProvider([format, audio(700), broken()]);
+    await outcome(recordingOn(tape, ["one", "two"]), [speakerOf(first), speakerOf(second)]);
+    const reopened = new Tape(store, RATE);
+    expect([reopened.voice, reopened.position.segmentSamples]).toEqual([1, 500]);
+    const again = new ScriptedProvider([format, audio(700)], [format, audio(10, 700)]);
+    const speakers = [speakerOf(new ScriptedProvider([format, audio(1)])), speakerOf(again)];
+    expect((await outcome(recordingOn(reopened, ["one", "two"]), speakers)).failure).toBeUndefined();
+    expect((await heard(reopened)).pcm).toEqual(countingPcm(710));
   });
 });
 

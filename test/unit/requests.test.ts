@@ -56,6 +56,8 @@ describe("a request", () => {
     ["voice", undefined, "expected string"],
     ["target_format", "ogg", FORMATS.map((name) => `"${name}"`).join("|")],
     ["target_format", "MP3", FORMATS.map((name) => `"${name}"`).join("|")],
+    ["fallback", "q", "expected array"],
+    ["fallback", Array.from({ length: 5 }, () => ({ provider: "q", voice: "v" })), "Too big"],
     ["sample_rate_hz", "16000", "expected number"],
     ["sample_rate_hz", 16_000.5, "expected int"],
     ["sample_rate_hz", -1, "Too small"],
@@ -88,32 +90,29 @@ describe("a request, judged against its provider", () => {
     sampleRateHz: 22_050,
     maxChars: 500,
   };
-  const judged = (more: object) => toSpeechRequest(parsed(more), catalog);
+  const judged = (more: object) => toSpeechRequest(parsed(more), [catalog, catalog], "enam");
 
   it("gets what it does not say from its voice", () => {
     expect(judged({})).toEqual({
-      provider: "p",
-      voice: "anna",
+      voices: [{ provider: "p", voice: "anna", language: "en-US", rateHz: 22_050 }],
       text: "Hello",
-      language: "en-US",
+      maxChars: 500,
       format: "pcm16",
       sampleRateHz: 22_050,
-      voiceRateHz: 22_050,
-      maxChars: 500,
+      region: "enam",
     });
     expect(judged({ language: null, sample_rate_hz: null })).toEqual(judged({}));
   });
 
   it("keeps the rate it asks for, and else has one its format can have", () => {
     expect(judged({ sample_rate_hz: 8_000 }).sampleRateHz).toBe(8_000);
-    expect(toSpeechRequest(parsed({ target_format: "mp3" }), { ...catalog, sampleRateHz: 23_000 }).sampleRateHz).toBe(
-      22_050,
-    );
+    const odd = { ...catalog, sampleRateHz: 23_000 };
+    expect(toSpeechRequest(parsed({ target_format: "mp3" }), [odd], "enam").sampleRateHz).toBe(22_050);
   });
 
   it("may name its language with or without a region", () => {
     for (const language of ["en", "en-US", "EN-us", "de", "de-AT"])
-      expect(judged({ language }).language).toMatch(/^(en|de)/);
+      expect(judged({ language }).voices[0].language).toMatch(/^(en|de)/);
   });
 
   it.each([
@@ -126,6 +125,37 @@ describe("a request, judged against its provider", () => {
     expect(() => judged(more)).toThrow(
       expect.objectContaining({ failure: expect.objectContaining({ field, reason: "invalid_request" }) as unknown }),
     );
+  });
+
+  const fallback = [{ provider: "q", voice: "anna" }];
+
+  it("may name voices that take over, each at its own rate; the text is cut for all of them", () => {
+    const other = {
+      voices: [{ id: "anna", name: "", languages: ["de-AT"] as const }],
+      sampleRateHz: 16_000,
+      maxChars: 99,
+    };
+    const { voices, maxChars, sampleRateHz } = toSpeechRequest(parsed({ fallback }), [catalog, other], "enam");
+    expect(voices[1]).toEqual({ provider: "q", voice: "anna", language: "de-AT", rateHz: 16_000 });
+    expect([maxChars, sampleRateHz]).toEqual([99, 22_050]);
+  });
+
+  it.each([
+    [{ fallback: [{ provider: "q", voice: "eve" }] }, "fallback.0.voice", "has no voice"],
+    [{ fallback: [{ provider: "q", voice: "bo" }], language: "en" }, "fallback.0.voice", "does not speak en"],
+  ])("%j is told which voice is wrong", (more, field, message) => {
+    expect(() => judged(more)).toThrow(message);
+    expect(() => judged(more)).toThrow(
+      expect.objectContaining({ failure: expect.objectContaining({ field }) as unknown }),
+    );
+  });
+
+  it("takes a voice on trust whose provider has never answered, where another is known", () => {
+    const request = toSpeechRequest(parsed({ fallback }), [undefined, catalog], "enam");
+    expect(request.voices.map(({ provider, rateHz }) => [provider, rateHz])).toEqual([
+      ["p", 22_050],
+      ["q", 22_050],
+    ]);
   });
 
   it("lists no more than twenty of what is allowed", () => {

@@ -166,10 +166,10 @@ describe("a tape opened again after a loss", () => {
     const store = new MemoryTapeStore();
     const tape = tapeOf(600, 100, store);
     tape.endSegment();
-    expect(tape.position).toEqual({ segment: 1, segmentSamples: 0, samples: 600 });
+    expect(tape.position).toEqual({ segment: 1, segmentSamples: 0, samples: 600, changes: [] });
     tape.appendAudio(countingPcm(450));
     const reopened = new Tape(store, RATE);
-    expect(reopened.position).toEqual({ segment: 1, segmentSamples: 400, samples: 1_000 });
+    expect(reopened.position).toEqual({ segment: 1, segmentSamples: 400, samples: 1_000, changes: [] });
   });
 
   it("is one stream: a reader gets one format and one end", async () => {

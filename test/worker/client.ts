@@ -1,7 +1,13 @@
 /** A client of the gateway's contract, inside workerd: it shares no code with the gateway but the types of messages. */
 import { env, exports } from "cloudflare:workers";
 import { concat } from "../unit/bytes.ts";
-import type { CreateSessionResponse, ErrorMessage, ServerMessage, TerminalMessage } from "../../protocol/messages.ts";
+import type {
+  CreateSessionResponse,
+  ErrorMessage,
+  NoticeMessage,
+  ServerMessage,
+  TerminalMessage,
+} from "../../protocol/messages.ts";
 
 const HOST = "http://gateway.example";
 
@@ -61,6 +67,7 @@ interface Audio {
 export class Client {
   readonly audio: Audio[] = [];
   readonly finals: TerminalMessage[] = [];
+  readonly notices: NoticeMessage[] = [];
   /** Messages after the eos or error. */
   late = 0;
   readonly protocol: string | null;
@@ -93,7 +100,8 @@ export class Client {
       this.#heard({ seq: new DataView(data).getUint32(0), data: new Uint8Array(data, 4) });
     } else {
       const message = JSON.parse(data) as ServerMessage;
-      if (message.type !== "audio") this.finals.push(message);
+      if (message.type === "notice") this.notices.push(message);
+      else if (message.type !== "audio") this.finals.push(message);
       else this.#heard({ seq: message.seq, data: Uint8Array.fromBase64(message.data), ptsMs: message.pts_ms });
     }
     this.#wake();

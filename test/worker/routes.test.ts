@@ -154,7 +154,7 @@ describe("the other addresses", () => {
       status: "degraded",
       upstreams: {
         transcoder: { status: "down", reason: "there is none: TRANSCODER_URL is not set" },
-        mock_tone: { status: "ready" },
+        mock_tone: { status: "ready", circuit: "closed" },
       },
     });
   });

@@ -21,13 +21,17 @@ export interface LeaseReply {
   isLeased: boolean;
 }
 
-export class CircuitBreaker extends DurableObject<Env> {
+export class CircuitBreaker extends DurableObject {
   readonly #circuit: Circuit;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const phase = ctx.storage.kv.get<Phase>(PHASE);
     this.#circuit = new Circuit(SETTINGS, phase && { phase, window: [] });
+  }
+
+  view(): CircuitView {
+    return this.#circuit.view(Date.now());
   }
 
   report(report: Report): CircuitView {

@@ -23,7 +23,7 @@ const PATIENCE_MS = 20_000;
 /** The container outlives the loss of its object by this much, in ms: the next object finds it running. */
 const OUTLIVES_MS = 120_000;
 
-abstract class ContainerHost extends DurableObject<Env> {
+abstract class ContainerHost extends DurableObject {
   protected abstract readonly kind: Kind;
   /** Settles when the container is ready or cannot be; undefined while there is none. */
   #ready: Promise<void> | undefined;

@@ -99,11 +99,13 @@ export class EngineProvider implements Provider {
   }
 
   async *speak(utterance: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+    const left = new AbortController();
     const init = {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(utterance),
-      signal,
+      // A reader that leaves tells nobody: through a container's host, a cancelled body does not reach the engine.
+      signal: AbortSignal.any([signal, left.signal]),
     };
     try {
       const response = await this.#upstream.fetch("/v1/synthesize", init);
@@ -114,6 +116,8 @@ export class EngineProvider implements Provider {
       signal.throwIfAborted();
       const reason = error instanceof EnvelopeError ? "broken_stream" : "unreachable";
       throw new ProviderError("retry", reason, `${this.id}: ${String(error)}`);
+    } finally {
+      left.abort();
     }
   }
 }

@@ -91,7 +91,7 @@ export class MockTone implements Provider {
       for (let i = 0; i < period * periods; i++) {
         piece[samples++ % PIECE_SAMPLES] = wave[i % period]!;
         if (samples % PIECE_SAMPLES !== 0) continue;
-        if (voice.paced) await sleep(startedAt + (samples / SAMPLE_RATE_HZ) * 1000 - Date.now(), signal);
+        if (voice.paced) await sleep(Math.max(0, startedAt + (samples / SAMPLE_RATE_HZ) * 1000 - Date.now()), signal);
         else if (samples % (PIECE_SAMPLES * PIECES_PER_TURN) === 0) await sleep(0, signal);
         yield audioPiece(piece);
       }

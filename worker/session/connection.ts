@@ -4,6 +4,7 @@ import {
   BINARY_SUBPROTOCOL,
   CLOSE,
   type AudioMessage,
+  type NoticeMessage,
   type TerminalMessage,
 } from "../../protocol/messages.ts";
 import { closeCodeOf, errorMessage, type Failure, type Reason } from "../errors.ts";
@@ -14,6 +15,7 @@ export interface ConnectionOptions {
   /** The last seq the client has. */
   after: number;
   isBinary: boolean;
+  wantsNotices: boolean;
   windowBytes: number;
 }
 
@@ -48,11 +50,13 @@ export class Connection {
   readonly socket: WebSocket;
   readonly window: SendWindow;
   readonly #isBinary: boolean;
+  readonly #wantsNotices: boolean;
 
-  constructor(socket: WebSocket, { after, isBinary, windowBytes }: ConnectionOptions) {
+  constructor(socket: WebSocket, { after, isBinary, wantsNotices, windowBytes }: ConnectionOptions) {
     this.socket = socket;
     this.window = new SendWindow(windowBytes, after);
     this.#isBinary = isBinary;
+    this.#wantsNotices = wantsNotices;
   }
 
   get progress(): number {
@@ -70,6 +74,10 @@ export class Connection {
     if (this.#isBinary) return unlessGone(() => this.socket.send(binaryFrame(seq, data)));
     const message: AudioMessage = { type: "audio", seq, data: data.toBase64(), pts_ms: startMs };
     unlessGone(() => this.socket.send(JSON.stringify(message)));
+  }
+
+  notify(notice: NoticeMessage): void {
+    if (this.#wantsNotices) unlessGone(() => this.socket.send(JSON.stringify(notice)));
   }
 
   /** Says how the session ended, and closes. */

@@ -1,6 +1,5 @@
-/** What is kept of a session beside its tape, and what follows from it. */
-import type { SessionState, TerminalMessage } from "../../protocol/messages.ts";
-import type { Region } from "../containers/region.ts";
+/** What is kept of a session beside its request and its tape, and what follows from it. */
+import type { NoticeMessage, SessionState, TerminalMessage } from "../../protocol/messages.ts";
 import type { SpeechRequest } from "../speech-request.ts";
 
 export interface SessionCounts {
@@ -19,10 +18,7 @@ export interface SessionCounts {
 }
 
 /** Times are in ms since 1970. */
-export interface SessionRecord {
-  request: SpeechRequest;
-  /** Where the client was when it asked: its audio is made there. */
-  region: Region;
+export interface Lifecycle {
   state: SessionState;
   createdAt: number;
   /** When the first connection came. */
@@ -46,10 +42,10 @@ export interface Lifetimes {
 }
 
 /** When it is time to give up a session that nobody asks for; of a stream with a client, when to look again. */
-export function dueAt(record: SessionRecord, lifetimes: Lifetimes, now: number): number {
-  if (record.endedAt !== undefined) return record.endedAt + lifetimes.endedMs;
-  if (record.startedAt === undefined) return record.createdAt + lifetimes.unclaimedMs;
-  return (record.droppedAt || now) + lifetimes.graceMs;
+export function dueAt(life: Lifecycle, lifetimes: Lifetimes, now: number): number {
+  if (life.endedAt !== undefined) return life.endedAt + lifetimes.endedMs;
+  if (life.startedAt === undefined) return life.createdAt + lifetimes.unclaimedMs;
+  return (life.droppedAt || now) + lifetimes.graceMs;
 }
 
 export function stateAfter(final: TerminalMessage): SessionState {
@@ -60,14 +56,21 @@ export function stateAfter(final: TerminalMessage): SessionState {
 const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
 
 /** The body of GET /v1/tts/sessions/:id. */
-export function sessionStatus(sessionId: string, record: SessionRecord, counts: SessionCounts) {
-  const { request, createdAt, startedAt, firstAudioAt, endedAt } = record;
+export function sessionStatus(
+  sessionId: string,
+  request: SpeechRequest,
+  life: Lifecycle,
+  counts: SessionCounts,
+  notices: readonly NoticeMessage[],
+) {
+  const { state, createdAt, startedAt, firstAudioAt, endedAt } = life;
+  const [{ provider, voice, language }] = request.voices;
   return {
     session_id: sessionId,
-    state: record.state,
-    provider: request.provider,
-    voice: request.voice,
-    language: request.language,
+    state,
+    provider,
+    voice,
+    language,
     target_format: request.format,
     sample_rate_hz: request.sampleRateHz,
     counts,
@@ -78,7 +81,8 @@ export function sessionStatus(sessionId: string, record: SessionRecord, counts: 
       first_audio_ms: startedAt === undefined || firstAudioAt === undefined ? null : firstAudioAt - startedAt,
       ended_at: time(endedAt),
     },
-    final: record.final ?? null,
+    notices,
+    final: life.final ?? null,
   };
 }
 

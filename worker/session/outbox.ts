@@ -17,6 +17,8 @@ export const START: Position = { seq: 0, endMs: 0, endByte: 0 };
 export class Outbox {
   /** The furthest that any client was sent. */
   sent = START;
+  /** When the first message was, in ms since 1970. */
+  firstSentAt: number | undefined;
   readonly #stallTimeoutMs: number;
   readonly #keepBytes: number;
   readonly #onStalled: (connection: Connection) => void;
@@ -92,6 +94,7 @@ export class Outbox {
 
   #send(connection: Connection, message: Message): void {
     connection.sendAudio(message);
+    this.firstSentAt ??= Date.now();
     this.#deliveredSeq = message.seq;
     this.#kept.push(message);
     this.#keptBytes += message.data.length;

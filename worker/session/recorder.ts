@@ -1,13 +1,15 @@
 /** Has a text spoken onto the tape, segment after segment, at the provider's own speed. */
 import type { WordEvent } from "../../protocol/envelope.ts";
 import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
+import { isProviderFailure } from "../breaker/outcome.ts";
+import type { Call, Refusal } from "../breaker/circuit-client.ts";
 import { GatewayError } from "../errors.ts";
 import { log } from "../log.ts";
-import { ProviderError, type Provider } from "../providers/provider.ts";
+import { ProviderError, type SpeechPiece, type Utterance } from "../providers/provider.ts";
 import { sleep } from "../sleep.ts";
-import type { SpeechRequest } from "../speech-request.ts";
+import type { SpeakingVoice } from "../speech-request.ts";
 import type { Segment } from "./segmenter.ts";
-import type { Tape } from "./tape.ts";
+import type { Tape, VoiceChange } from "./tape.ts";
 
 export interface RecorderLimits {
   firstAudioTimeoutMs: number;
@@ -23,14 +25,25 @@ export interface RecorderCounts {
   retries: number;
 }
 
+/** One of the voices that may speak, and how it is asked. */
+export interface Speaker extends SpeakingVoice {
+  /** Whether its provider may be asked now. */
+  admit: () => Promise<Call | Refusal>;
+  /** At the tape's rate. @throws ProviderError */
+  speak: (utterance: Utterance, signal: AbortSignal) => AsyncIterable<SpeechPiece>;
+}
+
 export interface Recording {
-  request: SpeechRequest;
+  /** In the order in which they may speak. */
+  speakers: readonly Speaker[];
   segments: readonly Segment[];
   tape: Tape;
   limits: RecorderLimits;
   counts: RecorderCounts;
   /** Resolves when the tape is little enough ahead of its listener for the next segment. */
-  mayGoOn(): Promise<void>;
+  mayGoOn: () => Promise<void>;
+  /** Another voice goes on. */
+  onChange: (change: VoiceChange) => void;
 }
 
 /** First wait before asking again, in ms; doubled each time, and half of it left to chance. */
@@ -80,12 +93,17 @@ class Watchdog {
   }
 }
 
-/** One request for one segment, onto the tape; what the tape has of it already is skipped. */
-async function speakOnto(recording: Recording, provider: Provider, signal: AbortSignal): Promise<void> {
-  const { request, segments, tape, limits } = recording;
+/**
+ * One request for one segment, onto the tape; what the tape has of it already is skipped.
+ * @returns how long its first audio took, in ms.
+ */
+async function speakOnto(recording: Recording, speaker: Speaker, signal: AbortSignal): Promise<number> {
+  const { segments, tape, limits } = recording;
   const { segment: index, segmentSamples: recorded, samples } = tape.position;
   const segment = segments[index]!;
   const startSample = samples - recorded;
+  const startedAt = Date.now();
+  let firstAudioMs: number | undefined;
   let toSkip = recorded;
   // They wait for the audio behind them: an attempt that fails before its first audio must leave nothing on the tape.
   let words: WordEvent[] = [];
@@ -96,11 +114,12 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
   const watchdog = new Watchdog();
   watchdog.expect("first audio", limits.firstAudioTimeoutMs);
   try {
-    const utterance = { text: segment.text, voice: request.voice, language: request.language };
-    for await (const piece of provider.speak(utterance, AbortSignal.any([signal, watchdog.signal]))) {
+    const utterance = { text: segment.text, voice: speaker.voice, language: speaker.language };
+    for await (const piece of speaker.speak(utterance, AbortSignal.any([signal, watchdog.signal]))) {
       signal.throwIfAborted();
       if (piece.type === "audio") {
         if (piece.samples === 0) continue;
+        firstAudioMs ??= Date.now() - startedAt;
         watchdog.expect("further audio", limits.gapTimeoutMs);
         const skipped = Math.min(toSkip, piece.samples);
         toSkip -= skipped;
@@ -112,7 +131,7 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
         words.push({ ...piece.event, start: segment.start + start, sample: startSample + sample });
       } else if (piece.event.sample_rate !== tape.sampleRateHz) {
         const rates = `${piece.event.sample_rate} Hz audio, not the ${tape.sampleRateHz} Hz it had announced`;
-        throw new ProviderError("never", "wrong_rate", `${provider.id} sent ${rates}`);
+        throw new ProviderError("never", "wrong_rate", `${speaker.provider} sent ${rates}`);
       }
     }
   } finally {
@@ -120,49 +139,70 @@ async function speakOnto(recording: Recording, provider: Provider, signal: Abort
   }
   keepWords();
   tape.endSegment();
+  return firstAudioMs ?? Date.now() - startedAt;
 }
 
 /** What the client is told of an engine's failure; everything else the engine said is for the log. */
-function toGatewayError(error: ProviderError, { request, tape, segments }: Recording): GatewayError {
+function toGatewayError(error: ProviderError, speaker: Speaker, { tape, segments }: Recording): GatewayError {
+  const { provider } = speaker;
   const where = `at segment ${tape.position.segment + 1} of ${segments.length}`;
   const retry = { retryAfterMs: error.retryAfterMs || 1000 };
   switch (error.reason) {
     case "busy":
-      return new GatewayError("busy", `provider ${request.provider} is busy`, retry);
+      return new GatewayError("busy", `provider ${provider} is busy`, retry);
     case "not_ready":
-      return new GatewayError("not_ready", `provider ${request.provider} is not ready`, retry);
+      return new GatewayError("not_ready", `provider ${provider} is not ready`, retry);
     case "timeout":
-      return new GatewayError("provider_timeout", `provider ${request.provider} took too long ${where}`);
+      return new GatewayError("provider_timeout", `provider ${provider} took too long ${where}`);
     case "nothing_to_speak":
-      return new GatewayError("nothing_to_speak", `provider ${request.provider} found nothing to speak ${where}`);
+      return new GatewayError("nothing_to_speak", `provider ${provider} found nothing to speak ${where}`);
     case "unknown_voice":
-      return new GatewayError("invalid_request", `provider ${request.provider} has no voice ${request.voice} any more`);
+      return new GatewayError("invalid_request", `provider ${provider} has no voice ${speaker.voice} any more`);
     case "unsupported_language":
-      return new GatewayError("invalid_request", `voice ${request.voice} does not speak ${request.language}`);
+      return new GatewayError("invalid_request", `voice ${speaker.voice} does not speak ${speaker.language}`);
     default:
-      return new GatewayError("provider_failed", `provider ${request.provider} failed ${where}`);
+      return new GatewayError("provider_failed", `provider ${provider} failed ${where}`);
+  }
+}
+
+/** One attempt, if the circuit of the speaker's provider lets it through; the circuit learns how it went. */
+async function attempt(recording: Recording, speaker: Speaker, signal: AbortSignal): Promise<void> {
+  const call = await speaker.admit();
+  if (!call.allowed) {
+    const message = `provider ${speaker.provider} is in trouble and not asked now`;
+    throw new GatewayError("circuit_open", message, { retryAfterMs: call.retryAfterMs });
+  }
+  try {
+    signal.throwIfAborted();
+    recording.counts.utterances++;
+    call.succeeded(await speakOnto(recording, speaker, signal));
+  } catch (error) {
+    if (!signal.aborted && isProviderFailure(error)) call.failed();
+    else call.ignored();
+    throw error;
   }
 }
 
 /** Asks for a segment until it is spoken; never again once a part of it was heard. */
-async function recordSegment(recording: Recording, provider: Provider, signal: AbortSignal): Promise<void> {
+async function recordSegment(recording: Recording, speaker: Speaker, signal: AbortSignal): Promise<void> {
   const { tape, limits, counts } = recording;
   const before = tape.position.samples;
   const busyUntil = Date.now() + limits.firstAudioTimeoutMs;
   for (let failures = 0; ;) {
     try {
-      counts.utterances++;
-      return await speakOnto(recording, provider, signal);
+      return await attempt(recording, speaker, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof ProviderError)) throw error;
       const { again, reason, message } = error;
       const { segment } = tape.position;
-      log("utterance_failed", { segment, reason, again, message });
+      log("utterance_failed", { provider: speaker.provider, segment, reason, again, message });
       const isBusy = again === "when_free";
       const waitMs = isBusy ? busyWaitMs(error.retryAfterMs) : backoffMs(++failures);
       const isLast = isBusy ? Date.now() + waitMs > busyUntil : failures >= limits.attempts;
-      if (again === "never" || isLast || tape.position.samples > before) throw toGatewayError(error, recording);
+      if (again === "never" || isLast || tape.position.samples > before) {
+        throw toGatewayError(error, speaker, recording);
+      }
       counts.retries++;
       await sleep(waitMs, signal);
     }
@@ -170,12 +210,21 @@ async function recordSegment(recording: Recording, provider: Provider, signal: A
 }
 
 /**
- * Records what is still missing on the tape.
+ * Records what is still missing on the tape. Where a voice fails, the next one goes on; nothing is spoken twice, so that
+ * a segment that was heard in part ends there, and with the last one of them the recording.
  * @throws GatewayError if a segment cannot be spoken, and the signal's reason.
  */
-export async function record(recording: Recording, provider: Provider, signal: AbortSignal): Promise<void> {
-  while (recording.tape.position.segment < recording.segments.length) {
+export async function recordSpeech(recording: Recording, signal: AbortSignal): Promise<void> {
+  const { tape, segments, speakers, onChange } = recording;
+  while (tape.position.segment < segments.length) {
     await recording.mayGoOn();
-    await recordSegment(recording, provider, signal);
+    const { segment } = tape.position;
+    try {
+      await recordSegment(recording, speakers[tape.voice]!, signal);
+    } catch (error) {
+      const isLost = segment === segments.length - 1 && tape.position.segmentSamples > 0;
+      if (!(error instanceof GatewayError) || isLost || tape.voice === speakers.length - 1) throw error;
+      onChange(tape.changeVoice(error.failure));
+    }
   }
 }

@@ -1,36 +1,33 @@
-/** The Durable Object of one session: its text is recorded on the tape, and the tape played to whoever connects. */
+/** The Durable Object of one session: who is connected, what they say, how long it lives. The pipeline does the work. */
 import { DurableObject } from "cloudflare:workers";
-import { CLOSE, type ClientMessage, type TerminalMessage } from "../../protocol/messages.ts";
-import type { Region } from "../containers/region.ts";
+import { CLOSE, type ClientMessage, type NoticeMessage, type TerminalMessage } from "../../protocol/messages.ts";
+import { circuitOf } from "../breaker/circuits.ts";
 import { errorMessage, failureOf, GatewayError, unknownSession, type Failure } from "../errors.ts";
 import { log, logBug } from "../log.ts";
 import { afterSchema, clientMessageSchema } from "../schemas.ts";
-import { backendsFor, config } from "../setup.ts";
-import { sleep } from "../sleep.ts";
+import { config } from "../setup.ts";
 import type { SpeechRequest } from "../speech-request.ts";
-import type { TranscoderLimits } from "../transcoder.ts";
 import { Connection, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
-import { encodeTape } from "./encode.ts";
-import { cutMessages, mostMessages } from "./message-cutter.ts";
-import { Outbox, START, type Position } from "./outbox.ts";
 import {
   dueAt,
   sessionStatus,
   stateAfter,
+  type Lifecycle,
   type Lifetimes,
   type SessionCounts,
-  type SessionRecord,
   type SessionStatus,
 } from "./lifecycle.ts";
-import { record, type Recording } from "./recorder.ts";
-import { segmentText } from "./segmenter.ts";
+import { mostMessages } from "./message-cutter.ts";
+import { Pipeline } from "./pipeline.ts";
 import { tapeStorage } from "./tape-storage.ts";
-import { Tape } from "./tape.ts";
+import type { VoiceChange } from "./tape.ts";
 
 /** Longest message a client may send, in characters or bytes: an ack has about 30. */
 const MAX_CLIENT_MESSAGE = 4096;
 
-const RECORD = "record";
+/** Keys in storage: the request, written once, and all that changes. */
+const REQUEST = "request";
+const LIFECYCLE = "lifecycle";
 
 const LIFETIMES: Lifetimes = {
   unclaimedMs: config.UNCLAIMED_TTL_MS,
@@ -38,69 +35,70 @@ const LIFETIMES: Lifetimes = {
   endedMs: config.ENDED_TTL_MS,
 };
 
-const TRANSCODER_LIMITS: TranscoderLimits = {
-  waitMs: config.TRANSCODER_WAIT_MS,
-  stallMs: config.TRANSCODER_STALL_MS,
-};
-
-/** How often a stream is encoded again by another transcoder without getting any further. */
-const PLAY_ATTEMPTS = 3;
-
-/** Messages passed over before other work of the isolate gets its turn. */
-const MESSAGES_PER_TURN = 64;
-
 const CANCELLED: Failure = { reason: "cancelled", message: "the session was cancelled" };
 const ABANDONED: Failure = { reason: "cancelled", message: "the client did not come back in time" };
 
-export class Session extends DurableObject<Env> {
-  #record: SessionRecord | undefined;
-  #tape: Tape | undefined;
-  #recording: Recording | undefined;
+/** Nothing has been done yet. */
+const NO_WORK: Omit<SessionCounts, "characters"> = {
+  segments: 0,
+  segments_recorded: 0,
+  utterances: 0,
+  retries: 0,
+  recorded_ms: 0,
+  sent_ms: 0,
+  messages: 0,
+  bytes: 0,
+};
+
+export class Session extends DurableObject {
+  /** Both undefined: there is no such session. */
+  #request: SpeechRequest | undefined;
+  #life: Lifecycle | undefined;
+  #pipeline: Pipeline | undefined;
   /** What an object that was lost may have sent: at most this seq. */
   #sentBefore = 0;
-  /** Stops the recorder, and the player of the moment. */
-  readonly #recorder = new AbortController();
-  #player: AbortController | undefined;
   #connection: Connection | undefined;
-  readonly #outbox = new Outbox(config.WINDOW_BYTES, config.STALL_TIMEOUT_MS, (connection) => {
-    connection.close(CLOSE.tryLater, "stalled");
-    void this.#disconnected(connection);
-  });
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#record = ctx.storage.kv.get<SessionRecord>(RECORD);
+    this.#request = ctx.storage.kv.get<SpeechRequest>(REQUEST);
+    this.#life = ctx.storage.kv.get<Lifecycle>(LIFECYCLE);
     // A stream found in storage lost its client with the object that it ran in.
-    if (this.#record?.state === "streaming") this.#record.droppedAt ||= Date.now();
+    if (this.#life?.state === "streaming") this.#life.droppedAt ||= Date.now();
   }
 
-  async create(request: SpeechRequest, region: Region): Promise<void> {
-    this.#record = { request, region, state: "created", createdAt: Date.now(), droppedAt: 0 };
-    await this.#save();
+  async create(request: SpeechRequest): Promise<void> {
+    this.#request = request;
+    this.#life = { state: "created", createdAt: Date.now(), droppedAt: 0 };
+    for (const { provider } of request.voices) circuitOf(provider).warm((work) => this.ctx.waitUntil(work));
+    await Promise.all([this.ctx.storage.put(REQUEST, request), this.#save()]);
   }
 
   status(): SessionStatus | undefined {
-    if (!this.#record) return undefined;
-    const { request, counts } = this.#record;
-    const now = counts ?? this.#counts(request);
-    return sessionStatus(this.ctx.id.toString(), this.#record, now);
+    if (!this.#life) return undefined;
+    const changes = this.#life.state === "created" ? [] : this.#open().tape.position.changes;
+    const notices = changes.map((change) => this.#notice(change));
+    const counts = this.#life.counts ?? this.#counts();
+    return sessionStatus(this.ctx.id.toString(), this.#request!, this.#life, counts, notices);
   }
 
   /** @returns false if there is no such session. One that has ended stays as it ended. */
   async cancel(): Promise<boolean> {
-    if (!this.#record) return false;
-    if (!this.#record.final) await this.#end(errorMessage(CANCELLED));
+    if (!this.#life) return false;
+    if (!this.#life.final) await this.#end(errorMessage(CANCELLED));
     return true;
   }
 
   /** A client connects: from now on it is the one that the session is played to. */
   override fetch(request: Request): Response {
     try {
-      const after = this.#judgeAfter(new URL(request.url).searchParams.get("after"));
+      const { searchParams } = new URL(request.url);
+      const after = this.#judgeAfter(searchParams.get("after"));
       const { 0: client, 1: server } = new WebSocketPair();
       const connection = new Connection(server, {
         after,
         isBinary: offersBinary(request),
+        wantsNotices: searchParams.get("notices") === "1",
         windowBytes: config.WINDOW_BYTES,
       });
       server.accept(); // not the hibernation API: docs/adr/0001-accepted-sockets.md
@@ -121,132 +119,98 @@ export class Session extends DurableObject<Env> {
 
   /** @throws GatewayError `unknown_session` and `invalid_after`. */
   #judgeAfter(value: string | null): number {
-    if (!this.#record) throw unknownSession();
+    if (!this.#life) throw unknownSession();
     const parsed = afterSchema.safeParse(value ?? "0");
     if (!parsed.success) throw new GatewayError("invalid_after", "after must be the seq of an audio message, or 0");
-    const last = this.#lastSeq(this.#record);
+    const last = this.#lastSeq(this.#life);
     if (parsed.data > last) throw aboveLast(parsed.data, last);
     return parsed.data;
   }
 
   /** The last seq any client was sent; of what an object sent that is lost since, the most it can have been. */
-  #lastSeq({ request, state, counts }: SessionRecord): number {
+  #lastSeq({ state, counts }: Lifecycle): number {
     if (counts) return counts.messages;
     if (state === "created") return 0;
-    if (!this.#tape) {
-      this.#tape = new Tape(tapeStorage(this.ctx.storage), request.voiceRateHz);
-      this.#sentBefore = mostMessages(this.#tape.durationMs);
-    }
-    return Math.max(this.#outbox.sent.seq, this.#sentBefore);
+    return Math.max(this.#open().outbox.sent.seq, this.#sentBefore);
+  }
+
+  #open(): Pipeline {
+    if (this.#pipeline) return this.#pipeline;
+    const pipeline = new Pipeline(this.#request!, tapeStorage(this.ctx.storage), {
+      background: (work) => this.ctx.waitUntil(work),
+      onStalled: (connection) => {
+        connection.close(CLOSE.tryLater, "stalled");
+        void this.#disconnected(connection);
+      },
+      onChange: (change) => this.#changed(change),
+      failureOf: (error) => this.#failure(error),
+    });
+    if (this.#life!.state !== "created") this.#sentBefore = mostMessages(pipeline.tape.durationMs);
+    this.#pipeline = pipeline;
+    return pipeline;
   }
 
   /** Plays the session to a new connection: on from what is at hand, else from the tape. */
   async #serve(connection: Connection, after: number): Promise<void> {
-    const kept = this.#record!;
-    const { final, counts } = kept;
-    if (final && (kept.state === "cancelled" || after === counts!.messages)) return this.#tell(final);
-    if (!final) this.#record = { ...kept, state: "streaming", startedAt: kept.startedAt ?? Date.now(), droppedAt: 0 };
-    this.#recording ??= this.#open(kept);
-    if (!this.#player || !this.#outbox.catchUp(connection)) {
-      this.ctx.waitUntil(this.#play(this.#recording.tape, after));
-    }
-    this.#outbox.connect(connection);
+    const life = this.#life!;
+    const { final, counts } = life;
+    if (final && (life.state === "cancelled" || after === counts!.messages)) return this.#tell(final);
+    if (!final) this.#life = { ...life, state: "streaming", startedAt: life.startedAt ?? Date.now(), droppedAt: 0 };
+    const pipeline = this.#open();
+    if (final) pipeline.tape.end();
+    else pipeline.record();
+    for (const change of pipeline.tape.position.changes) connection.notify(this.#notice(change));
+    if (!pipeline.isPlaying || !pipeline.outbox.catchUp(connection)) this.ctx.waitUntil(this.#play(pipeline, after));
+    pipeline.outbox.connect(connection);
     if (!final) await this.#save({ allowUnconfirmed: true });
   }
 
-  /** Opens the tape, and has recorded what is still missing on it. */
-  #open({ request, final }: SessionRecord): Recording {
-    const tape = (this.#tape ??= new Tape(tapeStorage(this.ctx.storage), request.voiceRateHz));
-    const { signal } = this.#recorder;
-    const recording: Recording = {
-      request,
-      segments: segmentText(request.text, request.language, request.maxChars),
-      tape,
-      limits: {
-        firstAudioTimeoutMs: config.FIRST_AUDIO_TIMEOUT_MS,
-        gapTimeoutMs: config.GAP_TIMEOUT_MS,
-        attempts: config.PROVIDER_ATTEMPTS,
-      },
-      counts: { utterances: 0, retries: 0 },
-      mayGoOn: () => this.#outbox.sentUpTo(tape.durationMs - config.TAPE_LEAD_MS, signal),
-    };
-    if (final) tape.end();
-    else if (!tape.position.ended) this.ctx.waitUntil(this.#fill(recording, signal));
-    return recording;
+  async #play(pipeline: Pipeline, after: number): Promise<void> {
+    const ending = await pipeline.play(after, this.#life!.counts?.messages);
+    if (!ending) return;
+    if (after > ending.seq && ending.final.type === "eos") this.#refuse(aboveLast(after, ending.seq).failure);
+    await this.#end(ending.final);
   }
 
-  async #fill(recording: Recording, signal: AbortSignal): Promise<void> {
-    const { request, tape } = recording;
-    try {
-      const provider = backendsFor(this.#record!.region).providers.get(request.provider);
-      if (!provider) throw new GatewayError("not_ready", `provider ${request.provider} is not set up any more`);
-      await record(recording, provider, signal);
-      tape.end();
-    } catch (error) {
-      if (!signal.aborted) tape.end(this.#failure(error));
-    }
+  #changed(change: VoiceChange): void {
+    const notice = this.#notice(change);
+    const { provider, voice, reason, pts_ms, is_cut } = notice;
+    log("voice_changed", { session: this.ctx.id.toString(), provider, voice, reason, pts_ms, is_cut });
+    this.#connection?.notify(notice);
   }
 
-  /** Encodes the tape from its start and delivers the messages after `after`, then says how the session ended. */
-  async #play(tape: Tape, after: number, attemptsLeft = PLAY_ATTEMPTS): Promise<void> {
-    this.#player?.abort();
-    const player = new AbortController();
-    this.#player = player;
-    this.#outbox.rewind(after);
-    try {
-      const { request, region, counts } = this.#record!;
-      const { transcoder } = backendsFor(region);
-      const lastSeq = counts?.messages;
-      const { packets, sampleRateHz } = encodeTape(tape, request, transcoder, TRANSCODER_LIMITS, player.signal);
-      let last: Position = START;
-      for await (const message of cutMessages(packets, sampleRateHz)) {
-        last = message;
-        if (lastSeq !== undefined && message.seq > lastSeq) break; // the stream that failed came no further
-        if (message.seq <= after) {
-          this.#outbox.passOver(message);
-          if (message.seq % MESSAGES_PER_TURN === 0) await sleep(0, player.signal);
-          continue;
-        }
-        await this.#outbox.deliver(message, player.signal);
-        this.#record!.firstAudioAt ??= Date.now();
-      }
-      player.signal.throwIfAborted();
-      const failure = tape.position.ended?.failure;
-      const { seq, endMs, endByte } = last;
-      if (after > seq) this.#refuse(aboveLast(after, seq).failure);
-      await this.#end(failure ? errorMessage(failure) : { type: "eos", seq, duration_ms: endMs, bytes: endByte });
-    } catch (error) {
-      if (player.signal.aborted) return;
-      const failure = this.#failure(error);
-      const { deliveredSeq } = this.#outbox;
-      // What was encoded so far is lost with the transcoder, but it can be made again from the tape.
-      if (failure.reason !== "transcoder_failed" || attemptsLeft === 1) return await this.#end(errorMessage(failure));
-      await this.#play(tape, deliveredSeq, deliveredSeq > after ? PLAY_ATTEMPTS : attemptsLeft - 1);
-    }
+  #notice({ voice: index, samples, failure, isCut }: VoiceChange): NoticeMessage {
+    const { voices } = this.#request!;
+    const { provider, voice } = voices[index]!;
+    const { reason, message } = failure;
+    const ptsMs = Math.round((samples / voices[0].rateHz) * 1000);
+    return { type: "notice", reason, message, provider, voice, pts_ms: ptsMs, is_cut: isCut };
   }
 
   /** The session ends so, if it has not ended before; the client is told how it ended. */
   async #end(final: TerminalMessage): Promise<void> {
-    const kept = this.#record!;
-    this.#player?.abort();
-    this.#player = undefined;
+    const life = this.#life!;
+    this.#pipeline?.stopPlaying();
     // A replay that breaks off is no eos, whatever the session's own end was.
-    if (kept.final) return this.#tell(kept.final.type === "eos" ? final : kept.final);
-    this.#recorder.abort();
-    this.#recording?.tape.end();
-    const counts = this.#counts(kept.request);
-    const { firstAudioAt, startedAt } = kept;
-    this.#record = { ...kept, state: stateAfter(final), final, counts, endedAt: Date.now() };
+    if (life.final) return this.#tell(life.final.type === "eos" ? final : life.final);
+    this.#pipeline?.stop();
+    const counts = this.#counts();
+    const { startedAt } = life;
+    const firstAudioAt = this.#firstAudioAt();
+    const state = stateAfter(final);
+    this.#life = { ...life, state, final, counts, endedAt: Date.now(), ...(firstAudioAt && { firstAudioAt }) };
+    const { voices, format, sampleRateHz } = this.#request!;
     log("stream", {
       session: this.ctx.id.toString(),
-      provider: kept.request.provider,
-      voice: kept.request.voice,
-      format: kept.request.format,
-      sample_rate_hz: kept.request.sampleRateHz,
+      provider: voices[0].provider,
+      voice: voices[0].voice,
+      format,
+      sample_rate_hz: sampleRateHz,
       ...counts,
+      voice_changes: this.#pipeline?.tape.position.changes.length ?? 0,
       first_audio_ms: firstAudioAt && startedAt && firstAudioAt - startedAt,
-      ms: Date.now() - (startedAt ?? kept.createdAt),
-      outcome: this.#record.state,
+      ms: Date.now() - (startedAt ?? life.createdAt),
+      outcome: state,
       ...(final.type === "error" && { reason: final.reason }),
     });
     await this.#save();
@@ -255,30 +219,31 @@ export class Session extends DurableObject<Env> {
 
   /** The client has heard enough of a session that has ended. */
   #leave(): void {
-    this.#player?.abort();
-    this.#player = undefined;
+    this.#pipeline?.stopPlaying();
     this.#tell(errorMessage(CANCELLED));
   }
 
   #tell(final: TerminalMessage): void {
+    const connection = this.#letGo();
+    connection?.end(final);
+  }
+
+  /** From now on nobody is connected. */
+  #letGo(): Connection | undefined {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#outbox.connect(undefined);
-    connection?.end(final);
+    this.#pipeline?.outbox.connect(undefined);
+    return connection;
   }
 
   /** A client is gone; its session goes on without it for a while. */
   async #disconnected(connection: Connection): Promise<void> {
     if (connection !== this.#connection) return;
-    this.#connection = undefined;
-    this.#outbox.connect(undefined);
-    const kept = this.#record!;
-    if (kept.final) {
-      this.#player?.abort();
-      this.#player = undefined;
-      return;
-    }
-    this.#record = { ...kept, droppedAt: Date.now() };
+    this.#letGo();
+    const life = this.#life!;
+    if (life.final) return this.#pipeline?.stopPlaying();
+    const firstAudioAt = this.#firstAudioAt();
+    this.#life = { ...life, droppedAt: Date.now(), ...(firstAudioAt && { firstAudioAt }) };
     await this.#save({ allowUnconfirmed: true });
   }
 
@@ -286,13 +251,14 @@ export class Session extends DurableObject<Env> {
     if (connection !== this.#connection) return; // an older connection's last words
     try {
       const message = parseClientMessage(data);
-      if (message.type === "cancel")
-        return await (this.#record!.final ? this.#leave() : this.#end(errorMessage(CANCELLED)));
+      if (message.type === "cancel") {
+        return await (this.#life!.final ? this.#leave() : this.#end(errorMessage(CANCELLED)));
+      }
       const { sentSeq } = connection.window;
       if (!connection.window.ack(message.seq)) {
         throw new GatewayError("invalid_ack", `ack of ${message.seq}, but the last seq sent is ${sentSeq}`);
       }
-      this.#outbox.wake();
+      this.#pipeline!.outbox.wake();
     } catch (error) {
       this.#refuse(this.#failure(error));
     }
@@ -307,29 +273,23 @@ export class Session extends DurableObject<Env> {
 
   /** Gives up a session that nobody asks for: ends a stream without a client, forgets one that has ended. */
   override async alarm(): Promise<void> {
-    const kept = this.#record;
-    if (kept?.final && this.#connection) return this.ctx.storage.setAlarm(Date.now() + LIFETIMES.graceMs); // it is heard
-    if (kept && Date.now() < dueAt(kept, LIFETIMES, Date.now())) return this.#save({ allowUnconfirmed: true });
-    const failure = this.#recording?.tape.position.ended?.failure ?? ABANDONED;
-    if (kept?.startedAt !== undefined && !kept.final) return this.#end(errorMessage(failure));
-    this.#record = undefined;
+    const life = this.#life;
+    if (life?.final && this.#connection) return this.ctx.storage.setAlarm(Date.now() + LIFETIMES.graceMs); // it is heard
+    if (life && Date.now() < dueAt(life, LIFETIMES, Date.now())) return this.#save({ allowUnconfirmed: true });
+    const failure = this.#pipeline?.tape.position.ended?.failure ?? ABANDONED;
+    if (life?.startedAt !== undefined && !life.final) return this.#end(errorMessage(failure));
+    this.#request = undefined;
+    this.#life = undefined;
+    this.#pipeline = undefined;
     await this.ctx.storage.deleteAll();
   }
 
-  #counts({ text }: SpeechRequest): SessionCounts {
-    const recording = this.#recording;
-    const { sent } = this.#outbox;
-    return {
-      characters: text.length,
-      segments: recording?.segments.length ?? 0,
-      segments_recorded: recording?.tape.position.segment ?? 0,
-      utterances: recording?.counts.utterances ?? 0,
-      retries: recording?.counts.retries ?? 0,
-      recorded_ms: Math.round(recording?.tape.durationMs ?? 0),
-      sent_ms: sent.endMs,
-      messages: sent.seq,
-      bytes: sent.endByte,
-    };
+  #firstAudioAt(): number | undefined {
+    return this.#life!.firstAudioAt ?? this.#pipeline?.outbox.firstSentAt;
+  }
+
+  #counts(): SessionCounts {
+    return { characters: this.#request!.text.length, ...(this.#pipeline?.counts ?? NO_WORK) };
   }
 
   #failure(error: unknown): Failure {
@@ -337,11 +297,11 @@ export class Session extends DurableObject<Env> {
     return failureOf(error);
   }
 
-  /** Keeps the record, and sets the alarm that its state calls for. */
+  /** Keeps the lifecycle, and sets the alarm that it calls for. */
   async #save(options: DurableObjectPutOptions = {}): Promise<void> {
     const { storage } = this.ctx;
-    const alarmAt = dueAt(this.#record!, LIFETIMES, Date.now());
-    await Promise.all([storage.put(RECORD, this.#record, options), storage.setAlarm(alarmAt, options)]);
+    const alarmAt = dueAt(this.#life!, LIFETIMES, Date.now());
+    await Promise.all([storage.put(LIFECYCLE, this.#life, options), storage.setAlarm(alarmAt, options)]);
   }
 }
 

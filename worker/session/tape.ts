@@ -19,12 +19,25 @@ const MAX_ROW_BYTES = 1024 * 1024;
 /** Rows kept in memory for a player that is close behind: four seconds. */
 const ROWS_IN_MEMORY = 8;
 
+/** From here on another voice speaks. */
+export interface VoiceChange {
+  /** Its index among the request's voices. */
+  voice: number;
+  /** Where on the tape it begins, in samples. */
+  samples: number;
+  /** Why the one before it does not go on. */
+  failure: Failure;
+  /** The segment before was broken off there. */
+  isCut: boolean;
+}
+
 export interface TapePosition {
   /** The segment being recorded, and how many samples of it are on the tape. */
   segment: number;
   segmentSamples: number;
   /** On the whole tape. */
   samples: number;
+  changes: readonly VoiceChange[];
   /** Set once nothing follows; with a failure, if that is why. */
   ended?: { failure?: Failure };
 }
@@ -72,7 +85,7 @@ export class Tape {
   readonly #changed = new Bell();
   #open = 0;
   #openSamples = 0;
-  #position: TapePosition = { segment: 0, segmentSamples: 0, samples: 0 };
+  #position: TapePosition = { segment: 0, segmentSamples: 0, samples: 0, changes: [] };
 
   /** The tape in `store`, or a new one of `sampleRateHz`. */
   constructor(store: TapeStore, sampleRateHz: number) {
@@ -89,6 +102,11 @@ export class Tape {
 
   get position(): Readonly<TapePosition> {
     return this.#position;
+  }
+
+  /** Index of the voice that is to speak, among the request's. */
+  get voice(): number {
+    return this.#position.changes.at(-1)?.voice ?? 0;
   }
 
   get durationMs(): number {
@@ -122,6 +140,16 @@ export class Tape {
   /** The segment is complete; what comes now belongs to the next one. */
   endSegment(): void {
     this.#position = { ...this.#position, segment: this.#position.segment + 1, segmentSamples: 0 };
+  }
+
+  /** The next voice goes on: with the segment, or behind it if a part of it is on the tape and cannot be spoken again. */
+  changeVoice(failure: Failure): VoiceChange {
+    const { samples, segmentSamples, changes } = this.#position;
+    const isCut = segmentSamples > 0;
+    const change = { voice: this.voice + 1, samples, failure, isCut };
+    if (isCut) this.endSegment();
+    this.#position = { ...this.#position, changes: [...changes, change] };
+    return change;
   }
 
   /** Nothing follows: everything was spoken, or could not be. A player hears all that is there either way. */

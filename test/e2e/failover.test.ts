@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startFakeEngine, type FakeEngine } from "../fakes/engine.ts";
+import { decodeStream } from "../support/decode-stream.ts";
+import { freePort, startGateway, type RunningGateway } from "../support/gateway.ts";
+import { startEspeakProcess, startTranscoderProcess, type RunningService } from "../support/processes.ts";
+import { createSession, expectComplete, play, post, sha256, statusOf, Stream } from "../support/session.ts";
+import { rms } from "../transcoder/signal.ts";
+
+const FIRST = "The first sentence is here.";
+const SECOND = "The second one follows it now.";
+
+const ESPEAK = { provider: "espeak", voice: "en-us" };
+const FAKE = { provider: "coqui_tts", voice: "fake" };
+
+let engine: FakeEngine;
+let transcoder: RunningService;
+let espeak: RunningService;
+
+beforeAll(async () => {
+  [engine, transcoder, espeak] = await Promise.all([startFakeEngine(), startTranscoderProcess(), startEspeakProcess()]);
+});
+
+afterAll(async () => {
+  await Promise.all([transcoder?.stop(), espeak?.stop(), engine?.stop()]);
+});
+
+beforeEach(() => {
+  Object.assign(engine, { faults: [], always: "none", texts: [], aborted: 0 });
+});
+
+const withGateway = (vars: () => Record<string, string | number>) => {
+  const running = {} as { url: string; gateway: RunningGateway };
+  beforeAll(async () => {
+    const upstreams = { COQUI_URL: engine.url, ESPEAK_URL: espeak.url, TRANSCODER_URL: transcoder.url };
+    running.gateway = await startGateway({ ...upstreams, ...vars() });
+    running.url = running.gateway.url;
+  });
+  afterAll(() => running.gateway?.stop());
+  return running;
+};
+
+describe("a voice that fails, with another to take over", () => {
+  const gateway = withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 1_000_000 }));
+  const request = { ...FAKE, text: `${FIRST} ${SECOND}`, fallback: [ESPEAK], target_format: "pcm16" };
+
+  async function heardMs(stream: Stream): Promise<number> {
+    const { samples, sampleRateHz } = await decodeStream("pcm16", stream.bytes, 16_000);
+    expect(rms(samples)).toBeGreaterThan(0.02);
+    return (samples.length / sampleRateHz) * 1000;
+  }
+
+  async function espeakMs(text: string): Promise<number> {
+    const { wsUrl } = await createSession(gateway.url, { ...ESPEAK, text, sample_rate_hz: 16_000 });
+    return expectComplete(await play(wsUrl)).duration_ms;
+  }
+
+  it("is replaced before it has sounded: the whole text is heard, at the rate the stream began with", async () => {
+    engine.always = "fail_500";
+    const { id, wsUrl } = await createSession(gateway.url, request);
+    const stream = await play(`${wsUrl}?notices=1`);
+    expectComplete(stream);
+    expect(engine.texts).toEqual([FIRST, FIRST, FIRST]);
+    expect(Math.abs((await heardMs(stream)) - (await espeakMs(request.text)))).toBeLessThan(30);
+    const notice = { type: "notice", reason: "provider_failed", ...ESPEAK, pts_ms: 0, is_cut: false };
+    expect(stream.notices).toEqual([{ ...notice, message: expect.stringContaining("coqui_tts failed") as unknown }]);
+    const status = await statusOf(gateway.url, id);
+    expect(status).toMatchObject({ provider: "coqui_tts", state: "completed", notices: [notice] });
+  });
+
+  it("is replaced at the next sentence where it breaks off: nothing is heard twice", async () => {
+    engine.faults = ["cut_after_audio"];
+    const { wsUrl } = await createSession(gateway.url, request);
+    const stream = await play(`${wsUrl}?notices=1`);
+    expectComplete(stream);
+    expect(engine.texts).toEqual([FIRST]);
+    const brokenOffMs = (FIRST.length * 50) / 2;
+    expect(stream.notices).toMatchObject([{ ...ESPEAK, pts_ms: brokenOffMs, is_cut: true }]);
+    expect(Math.abs((await heardMs(stream)) - brokenOffMs - (await espeakMs(SECOND)))).toBeLessThan(30);
+  });
+
+  it("in its last sentence leaves nothing to go on with: the stream ends with the error", async () => {
+    engine.faults = ["none", "cut_after_audio"];
+    const { wsUrl } = await createSession(gateway.url, request);
+    const stream = await play(`${wsUrl}?notices=1`);
+    expect(stream.final).toMatchObject({ code: 502, reason: "provider_failed" });
+    expect([stream.notices, stream.closeCode, engine.texts]).toEqual([[], 1011, [FIRST, SECOND]]);
+  });
+
+  it("is not told of to a client that did not ask", async () => {
+    engine.always = "fail_500";
+    const stream = await play((await createSession(gateway.url, request)).wsUrl);
+    expectComplete(stream);
+    expect(stream.notices).toEqual([]);
+  });
+
+  it.each(["mp3", "opus", "flac", "wav"])("as %s is the same stream to a second listener", async (format) => {
+    engine.faults = ["cut_after_audio"];
+    const { wsUrl } = await createSession(gateway.url, { ...request, target_format: format, sample_rate_hz: 16_000 });
+    const first = await play(`${wsUrl}?notices=1`);
+    expectComplete(first);
+    const second = await play(`${wsUrl}?notices=1`);
+    expectComplete(second);
+    expect(sha256(second.bytes)).toBe(sha256(first.bytes));
+    expect(second.notices).toEqual(first.notices);
+  });
+
+  it("and none of whose fallbacks can speak ends with the last one's error", async () => {
+    engine.always = "fail_500";
+    const fallback = [{ ...FAKE }, { provider: "espeak", voice: "en-us" }];
+    await espeak.stop();
+    try {
+      const stream = await play((await createSession(gateway.url, { ...request, fallback })).wsUrl);
+      expect(stream.final).toMatchObject({ reason: "provider_failed" });
+      expect(stream.final!.message).toContain("espeak");
+      expect(stream.audio).toEqual([]);
+    } finally {
+      espeak = await startEspeakProcess({ PORT: new URL(espeak.url).port });
+    }
+  });
+
+  it.each([
+    ["a voice that is not there", { fallback: [{ provider: "espeak", voice: "nobody" }] }, "fallback.0.voice"],
+    ["a provider that is not there", { fallback: [ESPEAK, { provider: "x", voice: "y" }] }, "fallback.1.provider"],
+    ["another language", { language: "en", fallback: [{ provider: "espeak", voice: "de" }] }, "fallback.0.voice"],
+    ["what is no list", { fallback: ESPEAK }, "fallback"],
+    ["too many", { fallback: Array.from({ length: 5 }, () => ESPEAK) }, "fallback"],
+  ])("cannot be replaced by %s", async (_, more, field) => {
+    const response = await post(gateway.url, { ...request, ...more });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ reason: "invalid_request", field });
+  });
+});
+
+describe("a provider that was never there", () => {
+  let deadPort: number;
+  beforeAll(async () => {
+    deadPort = await freePort();
+  });
+  const gateway = withGateway(() => ({ COQUI_URL: `http://127.0.0.1:${deadPort}` }));
+
+  it("is replaced too", async () => {
+    const { wsUrl } = await createSession(gateway.url, { ...FAKE, text: FIRST, fallback: [ESPEAK] });
+    const stream = await play(`${wsUrl}?notices=1`);
+    expectComplete(stream);
+    expect(stream.notices).toMatchObject([{ reason: "provider_failed", ...ESPEAK }]);
+  });
+
+  it("is refused where there is nobody else", async () => {
+    const response = await post(gateway.url, { ...FAKE, text: FIRST });
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ reason: "not_ready" });
+  });
+});
+
+describe("a provider in trouble", () => {
+  const gateway = withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 6, CIRCUIT_OPEN_MS: 3_000, PROVIDER_ATTEMPTS: 1 }));
+  const request = { ...FAKE, text: FIRST, target_format: "pcm16" };
+  const readiness = async () => {
+    const response = await fetch(`${gateway.url}/readyz`);
+    const { upstreams } = (await response.json()) as { upstreams: Record<string, unknown> };
+    return { status: response.status, provider: upstreams.coqui_tts };
+  };
+
+  it("is asked no more, then probed by one session at a time, and serves again once it is well", async () => {
+    engine.always = "fail_500";
+    let stream: Stream;
+    do stream = await play((await createSession(gateway.url, request)).wsUrl);
+    while (stream.final!.reason === "provider_failed");
+    const asked = engine.texts.length;
+    expect(asked).toBeGreaterThanOrEqual(6);
+    expect(stream.final).toMatchObject({ code: 503, reason: "circuit_open" });
+    expect(stream.final!.retry_after_ms).toBeGreaterThan(0);
+    expect(stream.closeCode).toBe(1013);
+    expect(await readiness()).toEqual({
+      status: 503,
+      provider: { status: "down", reason: "circuit open", circuit: "open" },
+    });
+
+    const refused = await Promise.all(
+      Array.from({ length: 10 }, async () => play((await createSession(gateway.url, request)).wsUrl)),
+    );
+    expect(refused.every(({ final }) => final!.reason === "circuit_open")).toBe(true);
+    expect(engine.texts).toHaveLength(asked);
+
+    const fallback = [ESPEAK];
+    expectComplete(await play((await createSession(gateway.url, { ...request, fallback })).wsUrl));
+    expect(engine.texts).toHaveLength(asked);
+
+    // Its time comes; of many at once, one goes through. It fails, and the circuit is open for longer.
+    await sleep(3_500);
+    const probing = await Promise.all(
+      Array.from({ length: 10 }, async () => play((await createSession(gateway.url, request)).wsUrl)),
+    );
+    expect(probing.filter(({ final }) => final!.reason === "provider_failed")).toHaveLength(1);
+    expect(engine.texts).toHaveLength(asked + 1);
+
+    engine.always = "none";
+    let attempts = 0;
+    do {
+      await sleep(500);
+      stream = await play((await createSession(gateway.url, request)).wsUrl);
+      attempts++;
+    } while (stream.final!.type === "error" && attempts < 60);
+    expectComplete(stream);
+    expect(engine.texts).toHaveLength(asked + 2);
+    expect(await readiness()).toEqual({ status: 200, provider: { status: "ready", circuit: "closed" } });
+    const changes = gateway.gateway.logs.filter(({ event }) => event === "circuit").map(({ from, to }) => [from, to]);
+    expect(changes).toEqual([
+      ["closed", "open"],
+      ["open", "half_open"],
+      ["half_open", "open"],
+      ["open", "half_open"],
+      ["half_open", "closed"],
+    ]);
+  });
+});
