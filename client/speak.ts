@@ -1,9 +1,12 @@
 /** The command line: speaks a text through a running gateway, into a file or to standard output. */
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { extname } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { FORMAT_TRAITS, FORMATS, isAudioFormat } from "../protocol/formats.ts";
+import { FORMAT_TRAITS, FORMATS, isAudioFormat, type AudioFormat } from "../protocol/formats.ts";
+import { setWavLength, WAV_HEADER_BYTES } from "../protocol/wav.ts";
 import { TtsClient, TtsError, type Voice } from "./tts-client.ts";
 
 const HELP = `Speaks a text through a running gateway (npm start), while it is being synthesised.
@@ -46,11 +49,16 @@ function parseCommandLine() {
 
 type Arguments = ReturnType<typeof parseCommandLine>;
 
-function chooseFormat({ format, output }: Arguments) {
-  const ending = output?.split(".").at(-1);
-  const chosen = format ?? FORMATS.find((name) => FORMAT_TRAITS[name].extension === ending || name === ending) ?? "mp3";
-  if (!isAudioFormat(chosen)) throw new UsageError(`--format ${chosen}: choose one of ${FORMATS.join(", ")}`);
-  return chosen;
+function chooseFormat({ format, output = "" }: Arguments): AudioFormat {
+  if (format !== undefined) {
+    if (isAudioFormat(format)) return format;
+    throw new UsageError(`--format ${format}: choose one of ${FORMATS.join(", ")}`);
+  }
+  const ending = extname(output).slice(1).toLowerCase();
+  const extensions = FORMATS.map((name) => FORMAT_TRAITS[name].extension);
+  const byEnding = FORMATS.find((name, i) => extensions[i] === ending || name === ending);
+  if (byEnding || ending === "") return byEnding ?? "mp3";
+  throw new UsageError(`-o ${output}: end it in .${extensions.join(", .")}, or choose a --format`);
 }
 
 async function chooseProvider(client: TtsClient, { provider, voice }: Arguments): Promise<string> {
@@ -85,6 +93,11 @@ class Progress {
     if (process.stderr.isTTY) process.stderr.write(`\r${this.#line}`);
   }
 
+  /** Says something on a line of its own. */
+  note(text: string): void {
+    console.error(process.stderr.isTTY && this.#line ? `\n${text}` : text);
+  }
+
   finish(destination: string): void {
     const line = process.stderr.isTTY ? "" : this.#line;
     console.error(`${line}\n${destination}: complete after ${this.seconds}`);
@@ -112,7 +125,10 @@ async function speak(client: TtsClient, args: Arguments, text: string): Promise<
       ...(sampleRateHz !== undefined && { sample_rate_hz: sampleRateHz }),
       ...(args.language && { language: args.language }),
     },
-    { signal: interrupted() },
+    {
+      signal: interrupted(),
+      onReconnect: (after, code) => progress.note(`connection lost (${code}), resuming after ${after}`),
+    },
   );
   let next = await stream.next(); // a refused request leaves no empty file
   const sink = output === "-" ? process.stdout : await openFile(output);
@@ -123,6 +139,7 @@ async function speak(client: TtsClient, args: Arguments, text: string): Promise<
   }
   progress.update(next.value.duration_ms, 0);
   if (sink !== process.stdout) await once(sink.end(), "close");
+  if (sink !== process.stdout && format === "wav") await tellLength(output);
   progress.finish(output === "-" ? "standard output" : output);
 }
 
@@ -131,6 +148,17 @@ async function openFile(path: string): Promise<WriteStream> {
   const file = createWriteStream(path);
   await once(file, "open");
   return file;
+}
+
+/** Puts its true length into a WAV file, which the stream could not know; a pipe or a device keeps none. */
+async function tellLength(path: string): Promise<void> {
+  const stats = await stat(path);
+  if (!stats.isFile()) return;
+  await using file = await open(path, "r+");
+  const header = new Uint8Array(WAV_HEADER_BYTES);
+  await file.read(header, 0, header.length, 0);
+  setWavLength(header, stats.size);
+  await file.write(header, 0, header.length, 0);
 }
 
 /** Ctrl-C, so that nothing goes on speaking to nobody. */

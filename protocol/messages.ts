@@ -115,3 +115,6 @@ export const RESUMABLE_CLOSE_CODES: readonly number[] = [
   CLOSE.restart,
   CLOSE.tryLater,
 ];
+
+/** The `reason` of the one error that leaves its session as it is: its connection is closed with 1012. */
+export const RESTARTING = "restarting";

@@ -5,9 +5,12 @@ const UNKNOWN_BYTES = 0xffffffff;
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 
-/** The 44 bytes before s16le mono in a WAV (RIFF) stream of unknown length. */
+/** Length of the header, in bytes. */
+export const WAV_HEADER_BYTES = 44;
+
+/** What stands before s16le mono in a WAV (RIFF) stream of unknown length. */
 export function wavHeader(sampleRateHz: number): Uint8Array {
-  const header = new Uint8Array(44);
+  const header = new Uint8Array(WAV_HEADER_BYTES);
   const view = new DataView(header.buffer);
   header.set(ascii("RIFF"), 0);
   view.setUint32(4, UNKNOWN_BYTES, true);
@@ -22,4 +25,11 @@ export function wavHeader(sampleRateHz: number): Uint8Array {
   header.set(ascii("data"), 36);
   view.setUint32(40, UNKNOWN_BYTES, true);
   return header;
+}
+
+/** Says in a header that the WAV file it begins has `fileBytes` bytes: of a stream that turned out to be so long. */
+export function setWavLength(header: Uint8Array, fileBytes: number): void {
+  const view = new DataView(header.buffer, header.byteOffset);
+  view.setUint32(4, fileBytes - 8, true); // what follows the field
+  view.setUint32(40, fileBytes - WAV_HEADER_BYTES, true);
 }

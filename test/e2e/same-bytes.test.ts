@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FORMATS } from "../../protocol/formats.ts";
+import { seeded } from "../support/seeded.ts";
 import {
   createSession,
   expectComplete,
@@ -13,17 +14,6 @@ import {
 import { useStack } from "../support/stack.ts";
 
 const stack = useStack();
-
-/** A generator of numbers from 0 to 1 that starts the same every time (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** Plays a session through connections that are cut at random messages, each resumed after what came. */
 async function playInPieces(wsUrl: string, cuts: number, random: () => number): Promise<AudioMessage[]> {

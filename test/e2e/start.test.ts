@@ -86,12 +86,22 @@ it("npm run speak writes to standard output, and takes the text from standard in
   expect(stdout.length).toBeGreaterThan(20_000);
 });
 
+it("npm run speak writes a WAV file that says its length", async () => {
+  const file = join(folder, "hello.wav");
+  expect((await outputOf(run("client/speak.ts", ["Hello there", "-o", file, "--url", url]))).code).toBe(0);
+  const bytes = await readFile(file);
+  expect(bytes.length).toBeGreaterThan(20_000);
+  expect(bytes.readUInt32LE(4)).toBe(bytes.length - 8);
+  expect(bytes.readUInt32LE(40)).toBe(bytes.length - 44);
+});
+
 it("npm run speak explains itself, and what is wrong", async () => {
   expect((await outputOf(run("client/speak.ts", ["--help"]))).stdout.toString()).toContain("npm run speak");
   const cases: [string[], RegExp][] = [
     [[], /TEXT/],
     [["a", "b"], /TEXT/],
     [["Hello", "--format", "vorbis", "--url", url], /pcm16/],
+    [["Hello", "-o", join(folder, "hello.xyz"), "--url", url], /end it in \.pcm, .*\.mp3.* --format/],
     [["Hello", "--voice", "nobody", "--url", url], /--list/],
     [["Hello", "--rate", "1", "--url", url], /sample_rate_hz: 1 is not possible/],
     [["Hello", "--url", "http://127.0.0.1:9"], /npm start/],

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { wavHeader } from "../../protocol/wav.ts";
+import { setWavLength, wavHeader } from "../../protocol/wav.ts";
 
 it("a WAV header says 16-bit mono PCM at its rate, of unknown length", () => {
   const view = new DataView(wavHeader(22_050).buffer);
@@ -24,4 +24,11 @@ it("a WAV header says 16-bit mono PCM at its rate, of unknown length", () => {
     blockAlign: 2,
     bits: 16,
   });
+});
+
+it("a WAV header can be told the length of its file afterwards", () => {
+  const header = wavHeader(8_000);
+  setWavLength(header, 1044);
+  const view = new DataView(header.buffer);
+  expect([view.getUint32(4, true), view.getUint32(40, true)]).toEqual([1036, 1000]);
 });
