@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startFakeEngine, type FakeEngine, type Fault } from "../fakes/engine.ts";
 import { startGateway, type RunningGateway } from "../support/gateway.ts";
 import { descendants, startTranscoderProcess, type RunningService } from "../support/processes.ts";
+import { report } from "../support/report.ts";
 import { createSession, expectComplete, play, post, statusOf, Stream } from "../support/session.ts";
 
 let engine: FakeEngine;
@@ -153,12 +154,15 @@ describe("cancelling reaches the provider and the transcoder", () => {
     const stream = new Stream(wsUrl);
     while (engine.active === 0) await sleep(10);
     await sleep(200);
+    const asked = performance.now();
     const answer = await fetch(`${gateway.url}/v1/tts/sessions/${id}`, { method: "DELETE" });
     expect(answer.status).toBe(204);
     expect(await stream.closed).toBe(1000);
+    const audioBefore = stream.audio.length;
     expect(stream.final).toMatchObject({ type: "error", code: 499, reason: "cancelled" });
     await expectNothingRunning();
-    expect(engine.aborted).toBe(1);
+    expect([engine.aborted, stream.audio.length, stream.late]).toEqual([1, audioBefore, 0]);
+    report(`DELETE reached the engine (${fault}) after ${(engine.abortedAt - asked).toFixed(0)} ms`);
     expect((await statusOf(gateway.url, id)).state).toBe("cancelled");
   });
 

@@ -39,6 +39,8 @@ export interface FakeEngine {
   /** Requests being answered, and those whose client went away. */
   active: number;
   aborted: number;
+  /** When the last of those went away, by performance.now(). */
+  abortedAt: number;
   stop(): Promise<void>;
 }
 
@@ -96,6 +98,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
       engine.active--;
       if (response.writableFinished) return;
       engine.aborted++;
+      engine.abortedAt = performance.now();
       gone.abort();
     });
     await speak(text, engine.faults.shift() ?? engine.always, response, gone.signal);
