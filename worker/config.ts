@@ -39,7 +39,7 @@ const settings = z.object({
   /** Of the calls in the window: with so many failed or slow ones the circuit opens. */
   CIRCUIT_BAD_PERCENT: z.coerce.number().int().min(1).max(100).default(50),
   /** A call whose first audio comes later is slow. */
-  CIRCUIT_SLOW_MS: milliseconds(5_000),
+  CIRCUIT_SLOW_MS: milliseconds(8_000),
   /** How long the circuit opens at first; twice as long each time that it opens again soon. */
   CIRCUIT_OPEN_MS: milliseconds(5_000),
   /** How long it opens at most. */
