@@ -25,7 +25,9 @@ const settings = z.object({
   FIRST_AUDIO_TIMEOUT_MS: milliseconds(10_000),
   /** How long the engine may pause in the middle of a segment. */
   GAP_TIMEOUT_MS: milliseconds(10_000),
-  /** How often a segment is asked for while it has produced nothing (being told "busy" does not count). */
+  /** How long a provider that is gone in the middle of a stream is waited for, if no other voice can go on. */
+  PROVIDER_WAIT_MS: milliseconds(20_000),
+  /** How often a segment is asked for (being told "busy", or waiting as above, does not count). */
   PROVIDER_ATTEMPTS: count(3),
   /** How long a stream waits for a transcoder that is not there. */
   TRANSCODER_WAIT_MS: milliseconds(10_000),

@@ -76,7 +76,7 @@ class ScriptedProvider implements Provider {
   }
 }
 
-const limits = { firstAudioTimeoutMs: 10_000, gapTimeoutMs: 10_000, attempts: 3 };
+const limits = { firstAudioTimeoutMs: 10_000, gapTimeoutMs: 10_000, goneTimeoutMs: 20_000, attempts: 3 };
 
 type Task = Omit<Recording, "speakers">;
 
@@ -220,11 +220,55 @@ describe("a failing provider", () => {
   });
 
   it("is never asked again once a part of the segment was heard", async () => {
-    const provider = new ScriptedProvider([format, audio(1), broken()]);
+    const failed = new ProviderError("retry", "synthesis_failed", "secret");
+    const provider = new ScriptedProvider([format, audio(1), failed]);
     const { failure } = await outcome(recordingOn(tape), provider);
     expect(provider.asked).toHaveLength(1);
     expect(failure).toMatchObject({ reason: "provider_failed" });
     expect((await heard(tape)).pcm).toHaveLength(2);
+  });
+
+  it("that was cut off is asked for the segment again, and what was heard of it skipped", async () => {
+    const whole = [format, word(0, 0), audio(60), word(5, 62), audio(40, 60)];
+    const provider = new ScriptedProvider([format, word(0, 0), audio(50), broken()], whole);
+    expect((await outcome(recordingOn(tape), provider)).failure).toBeUndefined();
+    const { pcm, words } = await heard(tape);
+    expect(pcm).toEqual(countingPcm(100));
+    expect(words.map(({ sample }) => sample)).toEqual([0, 62]);
+    expect(provider.asked).toHaveLength(2);
+  });
+
+  it("that is cut off over and over is given up", async () => {
+    const { failure } = await outcome(recordingOn(tape), new ScriptedProvider([format, audio(10), broken()]));
+    expect(failure).toMatchObject({ reason: "provider_failed" });
+    expect((await heard(tape)).pcm).toEqual(countingPcm(10));
+  });
+
+  it("that is gone in the middle of a stream is waited for", async () => {
+    const gone = () => new ProviderError("retry", "unreachable", "refused");
+    const loading = () => new ProviderError("when_free", "not_ready", "loading", 1_000);
+    const scripts = [[format, audio(10), broken()], ...Array.from({ length: 8 }, () => [gone()]), [loading()]];
+    const provider = new ScriptedProvider(...scripts, [format, audio(30)]);
+    const { failure, ms } = await outcome(recordingOn(tape), provider);
+    expect(failure).toBeUndefined();
+    expect((await heard(tape)).pcm).toEqual(countingPcm(30));
+    expect(ms).toBeGreaterThan(10_000);
+  });
+
+  it("that stays away in the middle of a stream ends it, after a while", async () => {
+    const gone = new ProviderError("retry", "unreachable", "refused");
+    const provider = new ScriptedProvider([format, audio(10), broken()], [gone]);
+    const { failure, ms } = await outcome(recordingOn(tape), provider);
+    expect(failure).toMatchObject({ reason: "provider_failed" });
+    expect(ms).toBeGreaterThan(10_000);
+    expect(ms).toBeLessThanOrEqual(limits.goneTimeoutMs);
+  });
+
+  it("that is gone at a stream's start is not waited for", async () => {
+    const provider = new ScriptedProvider([new ProviderError("retry", "unreachable", "refused")]);
+    const { failure, ms } = await outcome(recordingOn(tape), provider);
+    expect(failure).toMatchObject({ reason: "provider_failed" });
+    expect(ms).toBeLessThan(1_000);
   });
 
   it("is not asked again where that cannot help", async () => {
@@ -317,7 +361,9 @@ describe("a slow provider", () => {
       [10_000, 500],
       [500, 10_000],
     ] as const) {
-      const recording = recordingOn(tape, ["one"], { limits: { firstAudioTimeoutMs, gapTimeoutMs, attempts: 1 } });
+      const recording = recordingOn(tape, ["one"], {
+        limits: { ...limits, firstAudioTimeoutMs, gapTimeoutMs, attempts: 1 },
+      });
       const { failure, ms } = await outcome(recording, new ScriptedProvider([format, audio(1), "hang"]));
       expect(failure).toMatchObject({ reason: "provider_timeout" });
       expect(ms).toBe(gapTimeoutMs);
@@ -397,6 +443,16 @@ describe("a circuit", () => {
     const { failure } = await outcome(recordingOn(tape), [{ ...speaker, admit: () => admissions.shift()!() }]);
     expect(failure).toMatchObject({ reason: "circuit_open" });
     expect(provider.asked).toHaveLength(1);
+  });
+
+  it("that opens in the middle of a stream is waited for", async () => {
+    const provider = new ScriptedProvider([format, audio(10)]);
+    const { admit, ...speaker } = speakerOf(provider);
+    const admissions = [admit, ...Array.from({ length: 20 }, () => refused)];
+    const recording = recordingOn(tape, ["one", "two"]);
+    const { failure } = await outcome(recording, [{ ...speaker, admit: () => (admissions.shift() ?? admit)() }]);
+    expect(failure).toBeUndefined();
+    expect([provider.asked.length, admissions.length]).toEqual([2, 0]);
   });
 
   it("that is open hands the text to the next voice", async () => {

@@ -24,6 +24,7 @@ const TRANSCODER_LIMITS: TranscoderLimits = {
 const RECORDER_LIMITS = {
   firstAudioTimeoutMs: config.FIRST_AUDIO_TIMEOUT_MS,
   gapTimeoutMs: config.GAP_TIMEOUT_MS,
+  goneTimeoutMs: config.PROVIDER_WAIT_MS,
   attempts: config.PROVIDER_ATTEMPTS,
 };
 

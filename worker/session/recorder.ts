@@ -14,6 +14,8 @@ import type { Tape, VoiceChange } from "./tape.ts";
 export interface RecorderLimits {
   firstAudioTimeoutMs: number;
   gapTimeoutMs: number;
+  /** How long a provider that is gone in the middle of a stream may stay away. */
+  goneTimeoutMs: number;
   attempts: number;
 }
 
@@ -57,6 +59,9 @@ function backoffMs(failures: number): number {
 function busyWaitMs(retryAfterMs: number | undefined): number {
   return (retryAfterMs || BACKOFF_MS) * (1 + Math.random() / 2);
 }
+
+/** Between two looks whether a circuit has closed, in ms, and up to as much again: they cost no request. */
+const LOOK_MS = 250;
 
 /** Aborts with a timeout unless it is fed in time. */
 class Watchdog {
@@ -183,26 +188,42 @@ async function attempt(recording: Recording, speaker: Speaker, signal: AbortSign
   }
 }
 
-/** Asks for a segment until it is spoken; never again once a part of it was heard. */
+/** What is said of an engine whose process died, or whose connection did. */
+const CUT_OFF = new Set(["broken_stream", "unreachable"]);
+
+/**
+ * Asks for a segment until it is spoken. Once a part of it was heard, it is asked for again only if the engine was cut off
+ * and nobody else can go on; what the tape has of it is skipped.
+ *
+ * A provider that is gone in the middle of a stream is then waited for: it may be starting again. At a stream's start it is
+ * not; a client that has heard nothing is better told at once.
+ */
 async function recordSegment(recording: Recording, speaker: Speaker, signal: AbortSignal): Promise<void> {
-  const { tape, limits, counts } = recording;
+  const { tape, limits, counts, speakers } = recording;
   const before = tape.position.samples;
-  const busyUntil = Date.now() + limits.firstAudioTimeoutMs;
-  for (let failures = 0; ;) {
+  const isAlone = speaker === speakers.at(-1);
+  let until = Date.now() + limits.firstAudioTimeoutMs;
+  for (let failures = 0, isFirst = true; ; isFirst = false) {
     try {
       return await attempt(recording, speaker, signal);
     } catch (error) {
       signal.throwIfAborted();
+      const mayWait = isAlone && tape.position.samples > 0;
+      if (isFirst && mayWait) until = Math.max(until, Date.now() + limits.goneTimeoutMs);
+      if (error instanceof GatewayError && error.failure.reason === "circuit_open") {
+        if (!mayWait || Date.now() > until) throw error;
+        await sleep(LOOK_MS * (1 + Math.random()), signal);
+        continue;
+      }
       if (!(error instanceof ProviderError)) throw error;
       const { again, reason, message } = error;
-      const { segment } = tape.position;
-      log("utterance_failed", { provider: speaker.provider, segment, reason, again, message });
+      log("utterance_failed", { provider: speaker.provider, segment: tape.position.segment, reason, again, message });
       const isBusy = again === "when_free";
       const waitMs = isBusy ? busyWaitMs(error.retryAfterMs) : backoffMs(++failures);
-      const isLast = isBusy ? Date.now() + waitMs > busyUntil : failures >= limits.attempts;
-      if (again === "never" || isLast || tape.position.samples > before) {
-        throw toGatewayError(error, speaker, recording);
-      }
+      const isWaitedFor = isBusy || (reason === "unreachable" && mayWait);
+      const isLast = isWaitedFor ? Date.now() + waitMs > until : failures >= limits.attempts;
+      const mayGoOn = tape.position.samples === before || (isAlone && (isBusy || CUT_OFF.has(reason)));
+      if (again === "never" || isLast || !mayGoOn) throw toGatewayError(error, speaker, recording);
       counts.retries++;
       await sleep(waitMs, signal);
     }
@@ -210,8 +231,8 @@ async function recordSegment(recording: Recording, speaker: Speaker, signal: Abo
 }
 
 /**
- * Records what is still missing on the tape. Where a voice fails, the next one goes on; nothing is spoken twice, so that
- * a segment that was heard in part ends there, and with the last one of them the recording.
+ * Records what is still missing on the tape. Where a voice fails, the next one goes on. It would speak a segment that was
+ * heard in part from its beginning: so that one ends where it broke and, if it is the last, the recording with it.
  * @throws GatewayError if a segment cannot be spoken, and the signal's reason.
  */
 export async function recordSpeech(recording: Recording, signal: AbortSignal): Promise<void> {
