@@ -34,13 +34,11 @@ async function providerState(provider: Provider): Promise<State & { circuit: str
   const breaker = env.CIRCUIT_BREAKERS.getByName(provider.id);
   const [state, circuit] = await Promise.all([
     stateOf(currentCatalog(provider)),
-    breaker.view().then(
-      (view) => view.state,
-      () => "unknown" as const,
-    ),
+    breaker.view().catch(() => undefined),
   ]);
-  if (circuit === "open" && state.status === "ready") return { status: "down", reason: "circuit open", circuit };
-  return { ...state, circuit };
+  const isRefused = circuit?.state === "open" && circuit.retryAfterMs > 0; // after that its next session is its probe
+  const judged: State = isRefused && state.status === "ready" ? { status: "down", reason: "circuit open" } : state;
+  return { ...judged, circuit: circuit?.state ?? "unknown" };
 }
 
 export async function getReadiness(c: Context): Promise<Response> {

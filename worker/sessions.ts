@@ -5,7 +5,7 @@ import type { CreateSessionResponse } from "../protocol/messages.ts";
 import { regionOf } from "./containers/region.ts";
 import { GatewayError, unknownSession } from "./errors.ts";
 import { logBug } from "./log.ts";
-import { lastKnownCatalog } from "./providers/catalogs.ts";
+import { lastKnownCatalogs } from "./providers/catalogs.ts";
 import { createSessionSchema, parse } from "./schemas.ts";
 import { refuseWebSocket } from "./session/connection.ts";
 import { backendsFor, config } from "./setup.ts";
@@ -51,18 +51,15 @@ export async function createSession(c: Request): Promise<Response> {
   const body = parse(bodySchema, await readJson(c));
   const region = regionOf(c.req.raw);
   const { providers } = backendsFor(region);
-  const asked = chosenVoices(body).map((choice, i) => {
+  const chosen = chosenVoices(body).map((choice, i) => {
     const provider = providers.get(choice.provider);
-    if (provider) return lastKnownCatalog(provider, (work) => c.executionCtx.waitUntil(work));
+    if (provider) return provider;
     const field = i === 0 ? "provider" : `fallback.${i - 1}.provider`;
     const known = listed([...providers.keys()]);
     const message = `${field}: there is no ${JSON.stringify(choice.provider)}; there are ${known}`;
     throw new GatewayError("invalid_request", message, { field });
   });
-  const answers = await Promise.allSettled(asked);
-  const catalogs = answers.map((answer) => (answer.status === "fulfilled" ? answer.value : undefined));
-  // A voice that nothing is known of yet is taken on trust where another one could speak in its place.
-  if (catalogs.every((catalog) => !catalog)) await asked[0];
+  const catalogs = await lastKnownCatalogs(chosen, (work) => c.executionCtx.waitUntil(work));
   const id = c.env.SESSIONS.newUniqueId();
   await c.env.SESSIONS.get(id).create(toSpeechRequest(body, catalogs, region));
   const wsUrl = new URL(`/v1/tts/stream/${id.toString()}`, c.req.url);

@@ -10,10 +10,10 @@ import type { CreateSessionBody } from "./schemas.ts";
 export interface SpeakingVoice {
   provider: string;
   voice: string;
-  /** Canonical BCP 47. */
-  language: string;
-  /** Of its audio, in Hz. */
-  rateHz: number;
+  /** Canonical BCP 47; undefined: its own. */
+  language?: string;
+  /** Of its audio, in Hz; undefined: its provider has never said. */
+  rateHz?: number;
 }
 
 export interface SpeechRequest {
@@ -23,6 +23,8 @@ export interface SpeechRequest {
   text: string;
   /** Longest utterance that every voice takes, in UTF-16 code units. */
   maxChars: number;
+  /** Of the audio that is recorded, in Hz: the asked voice's. */
+  rateHz: number;
   format: AudioFormat;
   /** Of the audio the client gets, in Hz. */
   sampleRateHz: number;
@@ -47,7 +49,13 @@ function wrong(field: string, message: string): GatewayError {
 }
 
 /** @param at what comes before the names of the voice's fields: "" or "fallback.0.". */
-function judge(asked: VoiceChoice, language: string | undefined, catalog: Catalog, at: string): SpeakingVoice {
+function judge(
+  asked: VoiceChoice,
+  language: string | undefined,
+  catalog: Catalog | undefined,
+  at: string,
+): SpeakingVoice {
+  if (!catalog) return { ...asked, ...(language !== undefined && { language }) };
   const voice = catalog.voices.find(({ id }) => id === asked.voice);
   if (!voice) {
     const voices = listed(catalog.voices.map(({ id }) => id));
@@ -78,7 +86,7 @@ export function chosenVoices({ provider, voice, fallback }: CreateSessionBody): 
 
 /**
  * @param catalogs one for each of {@link chosenVoices}, at least one of them known. A voice whose provider has never
- * answered is taken on trust, with the rate of one that is known: if that is wrong, the next one takes over from it.
+ * answered is taken on trust: if it is not there, the next one takes over from it.
  * @throws GatewayError `invalid_request`, naming the field and what is allowed.
  */
 export function toSpeechRequest(
@@ -87,18 +95,17 @@ export function toSpeechRequest(
   region: Region,
 ): SpeechRequest {
   const chosen = chosenVoices(body);
-  const judged = chosen.map((choice, i) => {
-    const catalog = catalogs[i];
-    return catalog && judge(choice, body.language ?? undefined, catalog, i === 0 ? "" : `fallback.${i - 1}.`);
-  });
-  const known = judged.find((voice) => voice !== undefined)!;
-  const [first, ...others] = chosen.map((choice, i) => judged[i] ?? { ...known, ...choice });
+  const [first, ...others] = chosen.map((choice, i) =>
+    judge(choice, body.language ?? undefined, catalogs[i], i === 0 ? "" : `fallback.${i - 1}.`),
+  );
+  const rateHz = catalogs.find((catalog) => catalog !== undefined)!.sampleRateHz;
   return {
     voices: [first!, ...others],
     text: body.text,
     maxChars: Math.min(...catalogs.flatMap((catalog) => catalog?.maxChars ?? [])),
+    rateHz,
     format: body.target_format,
-    sampleRateHz: body.sample_rate_hz ?? nearestRate(body.target_format, first!.rateHz),
+    sampleRateHz: body.sample_rate_hz ?? nearestRate(body.target_format, rateHz),
     region,
   };
 }

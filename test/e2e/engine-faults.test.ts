@@ -268,7 +268,7 @@ describe("a transcoder that is down", () => {
   it("at the start is waited for, then the error is 503", async () => {
     const down = await startTranscoderProcess();
     await down.stop();
-    const second = await startGateway({ ESPEAK_URL: engine.url, TRANSCODER_URL: down.url, TRANSCODER_WAIT_MS: 1_500 });
+    const second = await startGateway({ ESPEAK_URL: engine.url, TRANSCODER_URL: down.url, TRANSCODER_WAIT_MS: 5_000 });
     const started = Date.now();
     const stream = await play((await createSession(second.url, request)).wsUrl);
     expect(stream.final).toMatchObject({ type: "error", code: 503, reason: "transcoder_unavailable" });

@@ -146,6 +146,18 @@ describe("a provider that was never there", () => {
     expect(stream.notices).toMatchObject([{ reason: "provider_failed", ...ESPEAK }]);
   });
 
+  it("speaks after all, at its own rate, if it is there when it is asked", async () => {
+    const text = `${FIRST} ${SECOND}`;
+    const { id, wsUrl } = await createSession(gateway.url, { ...FAKE, text, fallback: [ESPEAK] });
+    const late = await startFakeEngine(deadPort);
+    const stream = await play(`${wsUrl}?notices=1`);
+    await late.stop();
+    const spokenMs = (FIRST.length + SECOND.length) * 50;
+    expect(Math.abs(expectComplete(stream).duration_ms - spokenMs)).toBeLessThan(10);
+    expect([late.texts, stream.notices]).toEqual([[FIRST, SECOND], []]);
+    expect((await statusOf(gateway.url, id)).sample_rate_hz).toBe(22_050);
+  });
+
   it("is refused where there is nobody else", async () => {
     const response = await post(gateway.url, { ...FAKE, text: FIRST });
     expect(response.status).toBe(503);

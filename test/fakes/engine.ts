@@ -86,7 +86,7 @@ async function speak(text: string, fault: Fault, response: ServerResponse, gone:
   response.end(encodeEnd());
 }
 
-export async function startFakeEngine(): Promise<FakeEngine> {
+export async function startFakeEngine(port = 0): Promise<FakeEngine> {
   const engine = { faults: [], always: "none", texts: [], active: 0, aborted: 0 } as unknown as FakeEngine;
 
   async function synthesize(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -112,7 +112,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     }
     sendJson(response, 200, { status: "ok" });
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   engine.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   engine.stop = async () => {

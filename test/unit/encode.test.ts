@@ -14,7 +14,7 @@ const never = new AbortController().signal;
 
 function requestFor(format: SpeechRequest["format"], rate: number): SpeechRequest {
   const voice = { provider: "p", voice: "v", language: "en", rateHz: rate };
-  return { voices: [voice], text: "t", maxChars: 100, format, sampleRateHz: rate, region: "enam" };
+  return { voices: [voice], text: "t", maxChars: 100, rateHz: rate, format, sampleRateHz: rate, region: "enam" };
 }
 
 function tapeOf(rate: number, samples: number, pieceSamples: number): Tape {

@@ -8,6 +8,7 @@ const request: SpeechRequest = {
   voices: [{ provider: "p", voice: "v", language: "en", rateHz: 22_050 }],
   text: "secret",
   maxChars: 100,
+  rateHz: 22_050,
   format: "mp3",
   sampleRateHz: 24_000,
   region: "weur",
@@ -51,14 +52,14 @@ describe("a session's status", () => {
   });
 
   it("has times as ISO 8601, and nulls for what was not yet", () => {
-    expect(sessionStatus("id", request, created, counts, [])).toMatchObject({
+    expect(sessionStatus("id", request, { ...created, counts })).toMatchObject({
       session_id: "id",
       state: "created",
       timings: { created_at: "1970-01-01T00:00:01.000Z", started_at: null, first_audio_ms: null, ended_at: null },
       final: null,
     });
     const ended = { ...created, startedAt: 1_500, firstAudioAt: 1_530, endedAt: 2_000 };
-    expect(sessionStatus("id", request, ended, counts, []).timings).toMatchObject({
+    expect(sessionStatus("id", request, ended).timings).toMatchObject({
       started_at: "1970-01-01T00:00:01.500Z",
       first_audio_ms: 30,
       ended_at: "1970-01-01T00:00:02.000Z",
@@ -66,6 +67,6 @@ describe("a session's status", () => {
   });
 
   it("never holds the text", () => {
-    expect(JSON.stringify(sessionStatus("id", request, created, counts, []))).not.toContain("secret");
+    expect(JSON.stringify(sessionStatus("id", request, { ...created, counts }))).not.toContain("secret");
   });
 });

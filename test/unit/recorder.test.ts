@@ -9,7 +9,7 @@ import {
   type Utterance,
 } from "../../worker/providers/provider.ts";
 import { recordSpeech, type Recording, type Speaker } from "../../worker/session/recorder.ts";
-import { Tape, type VoiceChange } from "../../worker/session/tape.ts";
+import { Tape } from "../../worker/session/tape.ts";
 import { concat, countingPcm } from "./bytes.ts";
 import { bytesOf, MemoryTapeStore, pcmOf, wordsOf } from "./memory-tape.ts";
 
@@ -396,16 +396,6 @@ describe("recording after a loss", () => {
   });
 });
 
-describe("a provider's promise", () => {
-  it("of a rate is held to: other audio is not put on the tape", async () => {
-    const wrong: SpeechPiece = { type: "event", event: { type: "format", sample_rate: 2_000 } };
-    const provider = new ScriptedProvider([wrong, audio(100), "hang"]);
-    expect((await outcome(recordingOn(tape), provider)).failure).toMatchObject({ reason: "provider_failed" });
-    expect([provider.asked.length, provider.running]).toEqual([1, 0]);
-    expect((await heard(tape)).pcm).toHaveLength(0);
-  });
-});
-
 describe("a circuit", () => {
   const refused = (): Promise<Refusal> => Promise.resolve({ allowed: false, retryAfterMs: 4_000 });
 
@@ -458,16 +448,15 @@ describe("a circuit", () => {
   it("that is open hands the text to the next voice", async () => {
     const [first, second] = [new ScriptedProvider([format]), new ScriptedProvider([format, audio(5)])];
     const speakers = [{ ...speakerOf(first), admit: refused }, speakerOf(second, "w")];
-    const changes: VoiceChange[] = [];
-    const recording = recordingOn(tape, ["one", "two"], { onChange: (change) => changes.push(change) });
+    const onChange = vi.fn<() => void>();
+    const recording = recordingOn(tape, ["one", "two"], { onChange });
     expect((await outcome(recording, speakers)).failure).toBeUndefined();
     expect(second.asked.map(({ utterance }) => [utterance.text, utterance.voice])).toEqual([
       ["one", "w"],
       ["two", "w"],
     ]);
-    expect(changes).toEqual([
-      { voice: 1, samples: 0, isCut: false, failure: expect.objectContaining({ reason: "circuit_open" }) as unknown },
-    ]);
+    expect(tape.position.changes).toMatchObject([{ samples: 0, isCut: false, failure: { reason: "circuit_open" } }]);
+    expect(onChange).toHaveBeenCalledTimes(1);
     expect(first.asked).toHaveLength(0);
   });
 });
@@ -481,7 +470,7 @@ describe("where a voice fails", () => {
     expect(first.asked.map(({ utterance }) => utterance.text)).toEqual(["one", "two", "two", "two"]);
     expect(second.asked.map(({ utterance }) => utterance.text)).toEqual(["two", "three"]);
     expect((await heard(tape)).pcm).toEqual(countingPcm(60));
-    expect(tape.position.changes).toMatchObject([{ voice: 1, samples: 10, isCut: false }]);
+    expect(tape.position.changes).toMatchObject([{ samples: 10, isCut: false }]);
   });
 
   it("in the middle of a segment, the segment ends there and the next voice speaks the next one", async () => {
@@ -492,9 +481,7 @@ describe("where a voice fails", () => {
     expect(first.asked).toHaveLength(1);
     expect(second.asked.map(({ utterance }) => utterance.text)).toEqual(["two"]);
     expect((await heard(tape)).pcm).toEqual(countingPcm(30));
-    expect(tape.position.changes).toMatchObject([
-      { voice: 1, samples: 10, isCut: true, failure: { reason: "provider_failed" } },
-    ]);
+    expect(tape.position.changes).toMatchObject([{ samples: 10, isCut: true, failure: { reason: "provider_failed" } }]);
   });
 
   it("in the middle of the last segment, there is nothing to go on with: the recording fails", async () => {
@@ -511,6 +498,15 @@ describe("where a voice fails", () => {
     const { failure } = await outcome(recordingOn(tape), [speakerOf(first), speakerOf(second)]);
     expect(failure).toMatchObject({ reason: "busy", retryAfterMs: 60_000 });
     expect(tape.position.changes).toHaveLength(1);
+  });
+
+  it("the change is kept before anything more is recorded", async () => {
+    tape.appendAudio(countingPcm(30));
+    tape.changeVoice({ reason: "provider_failed", message: "" });
+    const reopened = new Tape(store, RATE);
+    expect(reopened.voice).toBe(1);
+    expect(reopened.position).toMatchObject({ segment: 1, segmentSamples: 0, samples: 30 });
+    expect((await heard(reopened)).pcm).toEqual(countingPcm(30));
   });
 
   it("the voice that took over goes on after a loss of the tape's end", async () => {

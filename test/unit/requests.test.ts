@@ -97,6 +97,7 @@ describe("a request, judged against its provider", () => {
       voices: [{ provider: "p", voice: "anna", language: "en-US", rateHz: 22_050 }],
       text: "Hello",
       maxChars: 500,
+      rateHz: 22_050,
       format: "pcm16",
       sampleRateHz: 22_050,
       region: "enam",
@@ -152,10 +153,11 @@ describe("a request, judged against its provider", () => {
 
   it("takes a voice on trust whose provider has never answered, where another is known", () => {
     const request = toSpeechRequest(parsed({ fallback }), [undefined, catalog], "enam");
-    expect(request.voices.map(({ provider, rateHz }) => [provider, rateHz])).toEqual([
-      ["p", 22_050],
-      ["q", 22_050],
+    expect(request.voices).toEqual([
+      { provider: "p", voice: "anna" },
+      { provider: "q", voice: "anna", language: "en-US", rateHz: 22_050 },
     ]);
+    expect(request.rateHz).toBe(22_050);
   });
 
   it("lists no more than twenty of what is allowed", () => {

@@ -1,5 +1,5 @@
 /** Which ends of a call say that its provider is in trouble. */
-import { ProviderError } from "../providers/provider.ts";
+import { ProviderError, RESAMPLER_FAILED } from "../providers/provider.ts";
 
 /** The request's own fault, in the words of docs/engines.md. */
 const REQUEST_FAULTS = new Set([
@@ -20,5 +20,5 @@ const PLATFORM_TROUBLE = /code was updated|overloaded/i;
 export function isProviderFailure(error: unknown): boolean {
   if (!(error instanceof ProviderError) || error.again === "when_free") return false;
   if (error.reason === "unreachable") return !PLATFORM_TROUBLE.test(error.message);
-  return !REQUEST_FAULTS.has(error.reason) && !/^http_4\d\d$/.test(error.reason);
+  return error.reason !== RESAMPLER_FAILED && !REQUEST_FAULTS.has(error.reason) && !/^http_4\d\d$/.test(error.reason);
 }

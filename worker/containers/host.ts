@@ -15,10 +15,10 @@ const PROBE_MS = 50;
 const PROBE_TIMEOUT_MS = 2_000;
 
 /**
- * How long a request waits for a container that is starting, in ms; then it is told to come again. Longer than a segment
- * waits for its first audio, whose own retries then find the container further on.
+ * How long a request waits for a container that is starting, in ms; then it is told that it is not ready. Work waits for
+ * less than a segment does for its first audio, and asks again: a provider that is starting is not one that is slow.
  */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = { work: 5_000, questions: 20_000 } as const;
 
 /** The container outlives the loss of its object by this much, in ms: the next object finds it running. */
 const OUTLIVES_MS = 120_000;
@@ -28,6 +28,8 @@ abstract class ContainerHost extends DurableObject {
   /** Settles when the container is ready or cannot be; undefined while there is none. */
   #ready: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  /** How often the container was run: what is heard of an earlier run says nothing of this one. */
+  #runs = 0;
   /** Requests open, and those of them that are work: questions about voices and the like cost nothing. */
   #active = 0;
   #work = 0;
@@ -42,7 +44,8 @@ abstract class ContainerHost extends DurableObject {
     clearTimeout(this.#idle);
     let isStreaming = false;
     try {
-      const refusal = await this.#awaken(container, request.signal);
+      const patienceMs = work ? PATIENCE_MS.work : PATIENCE_MS.questions;
+      const refusal = await this.#awaken(container, patienceMs, request.signal);
       if (refusal) return refusal;
       const { pathname, search } = new URL(request.url);
       const address = `http://container:${PORT}${pathname}${search}`;
@@ -64,10 +67,10 @@ abstract class ContainerHost extends DurableObject {
    * Starts the container if it is not running, and waits until it is ready.
    * @returns what to answer if it is not.
    */
-  async #awaken(container: Container, signal: AbortSignal): Promise<Response | undefined> {
+  async #awaken(container: Container, patienceMs: number, signal: AbortSignal): Promise<Response | undefined> {
     const ready = (this.#ready ??= this.#run(container));
     const patience = new AbortController();
-    const tooLate = sleep(PATIENCE_MS, AbortSignal.any([signal, patience.signal])).then(() => true);
+    const tooLate = sleep(patienceMs, AbortSignal.any([signal, patience.signal])).then(() => true);
     try {
       const isTooLate = await Promise.race([ready, tooLate]);
       return isTooLate ? this.#unavailable("the container is starting", STARTING) : undefined;
@@ -87,8 +90,9 @@ abstract class ContainerHost extends DurableObject {
     const isNew = !container.running;
     if (isNew) container.start({ enableInternet: false, env: { HOST: "0.0.0.0", PORT: String(PORT) } });
     const ended = new AbortController();
+    const run = ++this.#runs;
     const end = (how: string) => {
-      this.#ready = undefined; // the next caller starts it again
+      if (run === this.#runs) this.#ready = undefined; // the next caller starts it again
       ended.abort(new Error(`the container ended: ${how}`));
       log("container_ended", { kind: this.kind.name, how, ms: Date.now() - startedAt });
     };

@@ -1,5 +1,6 @@
 /** What each provider offered when it was last asked, kept for the life of the isolate. */
 import type { Catalog, Provider } from "./provider.ts";
+import { sleep } from "../sleep.ts";
 
 /** A catalog this young answers for the provider itself. */
 const CURRENT_MS = 5_000;
@@ -37,15 +38,23 @@ export async function currentCatalog(provider: Provider): Promise<Catalog> {
 }
 
 /**
- * What the provider offered when it last answered, be it down now or not; `background` keeps a refresh alive.
- * @throws GatewayError `not_ready` if it never answered.
+ * What each provider offered when it last answered, be it down now or not; undefined for one that never did, once another
+ * one's is known. `background` keeps alive what is not waited for.
+ * @throws GatewayError `not_ready` if none ever answered.
  */
-export async function lastKnownCatalog(
-  provider: Provider,
+export async function lastKnownCatalogs(
+  providers: readonly Provider[],
   background: (work: Promise<unknown>) => void,
-): Promise<Catalog> {
-  const last = known.get(provider.id);
-  if (!last) return ask(provider, WAKE_TIMEOUT_MS);
-  if (Date.now() - last.at > REFRESH_AFTER_MS) background(ask(provider, WAKE_TIMEOUT_MS).catch(() => {}));
-  return last.catalog;
+): Promise<(Catalog | undefined)[]> {
+  const asks = providers.map((provider) => {
+    const last = known.get(provider.id);
+    if (last && Date.now() - last.at <= REFRESH_AFTER_MS) return Promise.resolve(last.catalog);
+    const answer = ask(provider, WAKE_TIMEOUT_MS);
+    background(answer.catch(() => {}));
+    return last ? Promise.resolve(last.catalog) : answer;
+  });
+  const [first] = asks;
+  await Promise.any(asks).catch(() => first); // its error says why there is none
+  await Promise.race([Promise.allSettled(asks), sleep(ASK_TIMEOUT_MS)]);
+  return providers.map(({ id }) => known.get(id)?.catalog);
 }

@@ -20,8 +20,8 @@ export interface Catalog {
 export interface Utterance {
   text: string;
   voice: string;
-  /** Canonical BCP 47. */
-  language: string;
+  /** Canonical BCP 47; undefined: the voice's own. */
+  language: string | undefined;
 }
 
 /** A format event before the first audio, then audio (s16le mono) and word events as they are made. */
@@ -37,6 +37,9 @@ export interface Provider {
    */
   speak(utterance: Utterance, signal: AbortSignal): AsyncIterable<SpeechPiece>;
 }
+
+/** The reason of an utterance that failed on our side, between the engine and the tape. */
+export const RESAMPLER_FAILED = "resampler_failed";
 
 /** Why an utterance failed: `again` says whether, and how, another attempt can help. */
 export class ProviderError extends Error {

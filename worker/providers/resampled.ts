@@ -1,57 +1,90 @@
-/** Speech at another rate than its voice has, for a stream that another voice began: by the transcoder's resampler. */
+/** Speech at the rate a stream began with, for a voice that has another: by the transcoder's resampler. */
 import { encodeAudio, encodeEnd, encodeEvent, type WordEvent } from "../../protocol/envelope.ts";
 import { GatewayError } from "../errors.ts";
 import { transcode, type TranscoderLimits } from "../transcoder.ts";
 import type { Upstream } from "../upstream.ts";
-import { ProviderError, type SpeechPiece } from "./provider.ts";
+import { ProviderError, RESAMPLER_FAILED, type SpeechPiece } from "./provider.ts";
 
 export interface Resampling {
-  inputRateHz: number;
+  /** What the provider said of its audio; undefined: it was never asked. */
+  announcedRateHz: number | undefined;
   outputRateHz: number;
   transcoder: Upstream | undefined;
   limits: TranscoderLimits;
 }
 
-/** @throws ProviderError, also where it is the transcoder that failed: asking again can help then. */
+/**
+ * @param speak begins with a format event, whose rate is taken as it is if it is the stream's.
+ * @throws ProviderError of `speak`, and RESAMPLER_FAILED.
+ */
 export async function* resampled(
-  speech: () => AsyncIterable<SpeechPiece>,
-  { inputRateHz, outputRateHz, transcoder, limits }: Resampling,
+  speak: (signal: AbortSignal) => AsyncIterable<SpeechPiece>,
+  { announcedRateHz, outputRateHz, transcoder, limits }: Resampling,
   signal: AbortSignal,
 ): AsyncGenerator<SpeechPiece> {
-  let failure: unknown;
-  let words: WordEvent[] = [];
+  const left = new AbortController();
+  const either = AbortSignal.any([signal, left.signal]);
+  const speech = speak(either)[Symbol.asyncIterator]();
+  try {
+    const first = await speech.next();
+    if (first.done || first.value.type !== "event" || first.value.event.type !== "format") {
+      throw new ProviderError("retry", "broken_stream", "its speech has no format");
+    }
+    const { sample_rate: inputRateHz } = first.value.event;
+    if (announcedRateHz !== undefined && inputRateHz !== announcedRateHz) {
+      const rates = `${inputRateHz} Hz, not the ${announcedRateHz} Hz that were announced`;
+      throw new ProviderError("never", "wrong_rate", rates);
+    }
+    yield { type: "event", event: { type: "format", sample_rate: outputRateHz } };
+    if (inputRateHz === outputRateHz) return yield* { [Symbol.asyncIterator]: () => speech };
 
-  async function* envelopes(): AsyncGenerator<Uint8Array> {
-    [failure, words] = [undefined, []];
-    try {
-      for await (const piece of speech()) {
-        if (piece.type === "audio") yield encodeAudio(piece.samples, piece.data);
-        else if (piece.event.type === "word") words.push(piece.event);
-        else if (piece.event.sample_rate === inputRateHz) yield encodeEvent(piece.event);
-        else throw new ProviderError("never", "wrong_rate", `${piece.event.sample_rate} Hz, not ${inputRateHz} Hz`);
+    let words: WordEvent[] = [];
+    let isHeard = false;
+    // Kept until the first audio is back: a transcoder that cannot be reached is tried again, the engine is not.
+    const pieces = new Map<number, Promise<SpeechPiece | undefined>>();
+    let failure: unknown;
+    const read = async (): Promise<SpeechPiece | undefined> => {
+      try {
+        const { value, done } = await speech.next();
+        if (done) return undefined;
+        if (value.type === "event" && value.event.type === "word") words.push(value.event);
+        return value;
+      } catch (error) {
+        failure = error;
+        return undefined;
       }
-      yield encodeEnd();
+    };
+    async function* envelopes(): AsyncGenerator<Uint8Array> {
+      yield encodeEvent({ type: "format", sample_rate: inputRateHz });
+      for (let i = 0; ; i++) {
+        const reading = pieces.get(i) ?? read();
+        pieces.set(i, reading);
+        const piece = await reading;
+        if (isHeard) pieces.delete(i);
+        if (!piece) break;
+        if (piece.type === "audio") yield encodeAudio(piece.samples, piece.data);
+      }
+      if (failure === undefined) yield encodeEnd(); // without one the transcoder gives up what it has
+    }
+    const scaled = ({ sample, ...word }: WordEvent): SpeechPiece => {
+      return { type: "event", event: { ...word, sample: Math.round((sample * outputRateHz) / inputRateHz) } };
+    };
+    const target = { format: "pcm16", sampleRateHz: outputRateHz, inputRateHz } as const;
+    try {
+      for await (const { samples, data } of transcode(transcoder, target, envelopes, limits, either)) {
+        isHeard = true;
+        yield* words.map(scaled);
+        words = [];
+        yield { type: "audio", samples, data };
+      }
     } catch (error) {
-      failure = error;
+      if (failure !== undefined) throw failure;
+      if (error instanceof GatewayError) throw new ProviderError("retry", RESAMPLER_FAILED, error.message);
       throw error;
     }
-  }
-
-  const scaled = ({ sample, ...word }: WordEvent): SpeechPiece => {
-    return { type: "event", event: { ...word, sample: Math.round((sample * outputRateHz) / inputRateHz) } };
-  };
-  const target = { format: "pcm16", sampleRateHz: outputRateHz, inputRateHz } as const;
-  yield { type: "event", event: { type: "format", sample_rate: outputRateHz } };
-  try {
-    for await (const { samples, data } of transcode(transcoder, target, envelopes, limits, signal)) {
-      yield* words.map(scaled);
-      words = [];
-      yield { type: "audio", samples, data };
-    }
     yield* words.map(scaled);
-  } catch (error) {
-    if (failure) throw failure;
-    if (error instanceof GatewayError) throw new ProviderError("retry", error.failure.reason, error.message);
-    throw error;
+  } finally {
+    left.abort(); // or the engine would go on for a resampler that is gone
+    speech.return?.().catch(() => {});
   }
 }

@@ -30,6 +30,7 @@ export interface Lifecycle {
   /** How it ended: told once to each connection that has the audio before it. */
   final?: TerminalMessage;
   counts?: SessionCounts;
+  notices?: readonly NoticeMessage[];
 }
 
 export interface Lifetimes {
@@ -53,27 +54,33 @@ export function stateAfter(final: TerminalMessage): SessionState {
   return final.reason === "cancelled" ? "cancelled" : "failed";
 }
 
+/** Nothing has been done yet. */
+const NO_WORK: Omit<SessionCounts, "characters"> = {
+  segments: 0,
+  segments_recorded: 0,
+  utterances: 0,
+  retries: 0,
+  recorded_ms: 0,
+  sent_ms: 0,
+  messages: 0,
+  bytes: 0,
+};
+
 const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
 
 /** The body of GET /v1/tts/sessions/:id. */
-export function sessionStatus(
-  sessionId: string,
-  request: SpeechRequest,
-  life: Lifecycle,
-  counts: SessionCounts,
-  notices: readonly NoticeMessage[],
-) {
-  const { state, createdAt, startedAt, firstAudioAt, endedAt } = life;
+export function sessionStatus(sessionId: string, request: SpeechRequest, life: Lifecycle) {
+  const { state, createdAt, startedAt, firstAudioAt, endedAt, counts, notices = [] } = life;
   const [{ provider, voice, language }] = request.voices;
   return {
     session_id: sessionId,
     state,
     provider,
     voice,
-    language,
+    language: language ?? null,
     target_format: request.format,
     sample_rate_hz: request.sampleRateHz,
-    counts,
+    counts: counts ?? { ...NO_WORK, characters: request.text.length },
     timings: {
       created_at: time(createdAt),
       started_at: time(startedAt),

@@ -14,7 +14,7 @@ import { Outbox, START, type Position } from "./outbox.ts";
 import { recordSpeech } from "./recorder.ts";
 import { segmentText, type Segment } from "./segmenter.ts";
 import { speakersOf } from "./speakers.ts";
-import { Tape, type TapeStore, type VoiceChange } from "./tape.ts";
+import { Tape, type TapeStore } from "./tape.ts";
 
 const TRANSCODER_LIMITS: TranscoderLimits = {
   waitMs: config.TRANSCODER_WAIT_MS,
@@ -40,7 +40,7 @@ export interface PipelineEvents {
   /** The client has taken nothing for too long. */
   onStalled: (connection: Connection) => void;
   /** Another voice goes on. */
-  onChange: (change: VoiceChange) => void;
+  onChange: () => void;
   /** What the client is told of something that was thrown. */
   failureOf: (error: unknown) => Failure;
 }
@@ -65,8 +65,8 @@ export class Pipeline {
   constructor(request: SpeechRequest, store: TapeStore, events: PipelineEvents) {
     this.#request = request;
     this.#events = events;
-    this.#segments = segmentText(request.text, request.voices[0].language, request.maxChars);
-    this.tape = new Tape(store, request.voices[0].rateHz);
+    this.#segments = segmentText(request.text, request.voices[0].language ?? "und", request.maxChars);
+    this.tape = new Tape(store, request.rateHz);
     this.outbox = new Outbox(config.WINDOW_BYTES, config.STALL_TIMEOUT_MS, events.onStalled);
   }
 
@@ -160,9 +160,10 @@ export class Pipeline {
     this.tape.end();
   }
 
-  get counts(): Omit<SessionCounts, "characters"> {
+  get counts(): SessionCounts {
     const { tape, outbox } = this;
     return {
+      characters: this.#request.text.length,
       segments: this.#segments.length,
       segments_recorded: tape.position.segment,
       ...this.#counts,

@@ -5,11 +5,11 @@ import { isProviderFailure } from "../breaker/outcome.ts";
 import type { Call, Refusal } from "../breaker/circuit-client.ts";
 import { GatewayError } from "../errors.ts";
 import { log } from "../log.ts";
-import { ProviderError, type SpeechPiece, type Utterance } from "../providers/provider.ts";
+import { ProviderError, RESAMPLER_FAILED, type SpeechPiece, type Utterance } from "../providers/provider.ts";
 import { sleep } from "../sleep.ts";
 import type { SpeakingVoice } from "../speech-request.ts";
 import type { Segment } from "./segmenter.ts";
-import type { Tape, VoiceChange } from "./tape.ts";
+import type { Tape } from "./tape.ts";
 
 export interface RecorderLimits {
   firstAudioTimeoutMs: number;
@@ -45,7 +45,7 @@ export interface Recording {
   /** Resolves when the tape is little enough ahead of its listener for the next segment. */
   mayGoOn: () => Promise<void>;
   /** Another voice goes on. */
-  onChange: (change: VoiceChange) => void;
+  onChange: () => void;
 }
 
 /** First wait before asking again, in ms; doubled each time, and half of it left to chance. */
@@ -134,9 +134,6 @@ async function speakOnto(recording: Recording, speaker: Speaker, signal: AbortSi
         const { start, sample } = piece.event;
         if (sample < recorded) continue;
         words.push({ ...piece.event, start: segment.start + start, sample: startSample + sample });
-      } else if (piece.event.sample_rate !== tape.sampleRateHz) {
-        const rates = `${piece.event.sample_rate} Hz audio, not the ${tape.sampleRateHz} Hz it had announced`;
-        throw new ProviderError("never", "wrong_rate", `${speaker.provider} sent ${rates}`);
       }
     }
   } finally {
@@ -161,6 +158,8 @@ function toGatewayError(error: ProviderError, speaker: Speaker, { tape, segments
       return new GatewayError("provider_timeout", `provider ${provider} took too long ${where}`);
     case "nothing_to_speak":
       return new GatewayError("nothing_to_speak", `provider ${provider} found nothing to speak ${where}`);
+    case RESAMPLER_FAILED:
+      return new GatewayError("transcoder_failed", `the transcoder failed ${where}`);
     case "unknown_voice":
       return new GatewayError("invalid_request", `provider ${provider} has no voice ${speaker.voice} any more`);
     case "unsupported_language":
@@ -188,30 +187,31 @@ async function attempt(recording: Recording, speaker: Speaker, signal: AbortSign
   }
 }
 
-/** What is said of an engine whose process died, or whose connection did. */
-const CUT_OFF = new Set(["broken_stream", "unreachable"]);
+/** What is said of an engine, or a resampler, whose process died or whose connection did. */
+const CUT_OFF = new Set(["broken_stream", "unreachable", RESAMPLER_FAILED]);
 
 /**
  * Asks for a segment until it is spoken. Once a part of it was heard, it is asked for again only if the engine was cut off
  * and nobody else can go on; what the tape has of it is skipped.
  *
- * A provider that is gone in the middle of a stream is then waited for: it may be starting again. At a stream's start it is
- * not; a client that has heard nothing is better told at once.
+ * A provider that is starting is waited for, and so is one that is gone in the middle of a stream: it may be starting
+ * again. At a stream's start that one is not; a client that has heard nothing is better told at once.
  */
 async function recordSegment(recording: Recording, speaker: Speaker, signal: AbortSignal): Promise<void> {
   const { tape, limits, counts, speakers } = recording;
   const before = tape.position.samples;
   const isAlone = speaker === speakers.at(-1);
-  let until = Date.now() + limits.firstAudioTimeoutMs;
-  for (let failures = 0, isFirst = true; ; isFirst = false) {
+  const busyUntil = Date.now() + limits.firstAudioTimeoutMs;
+  let goneUntil: number | undefined;
+  for (let failures = 0; ;) {
     try {
       return await attempt(recording, speaker, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const mayWait = isAlone && tape.position.samples > 0;
-      if (isFirst && mayWait) until = Math.max(until, Date.now() + limits.goneTimeoutMs);
+      goneUntil ??= Date.now() + limits.goneTimeoutMs;
+      const isUnderWay = isAlone && tape.position.samples > 0;
       if (error instanceof GatewayError && error.failure.reason === "circuit_open") {
-        if (!mayWait || Date.now() > until) throw error;
+        if (!isUnderWay || Date.now() > goneUntil) throw error;
         await sleep(LOOK_MS * (1 + Math.random()), signal);
         continue;
       }
@@ -220,8 +220,9 @@ async function recordSegment(recording: Recording, speaker: Speaker, signal: Abo
       log("utterance_failed", { provider: speaker.provider, segment: tape.position.segment, reason, again, message });
       const isBusy = again === "when_free";
       const waitMs = isBusy ? busyWaitMs(error.retryAfterMs) : backoffMs(++failures);
-      const isWaitedFor = isBusy || (reason === "unreachable" && mayWait);
-      const isLast = isWaitedFor ? Date.now() + waitMs > until : failures >= limits.attempts;
+      const isGone = (isUnderWay && (isBusy || reason === "unreachable")) || (isAlone && reason === "not_ready");
+      const until = isGone ? Math.max(busyUntil, goneUntil) : isBusy ? busyUntil : undefined;
+      const isLast = until === undefined ? failures >= limits.attempts : Date.now() + waitMs > until;
       const mayGoOn = tape.position.samples === before || (isAlone && (isBusy || CUT_OFF.has(reason)));
       if (again === "never" || isLast || !mayGoOn) throw toGatewayError(error, speaker, recording);
       counts.retries++;
@@ -245,7 +246,8 @@ export async function recordSpeech(recording: Recording, signal: AbortSignal): P
     } catch (error) {
       const isLost = segment === segments.length - 1 && tape.position.segmentSamples > 0;
       if (!(error instanceof GatewayError) || isLost || tape.voice === speakers.length - 1) throw error;
-      onChange(tape.changeVoice(error.failure));
+      tape.changeVoice(error.failure);
+      onChange();
     }
   }
 }

@@ -8,19 +8,10 @@ import { afterSchema, clientMessageSchema } from "../schemas.ts";
 import { config } from "../setup.ts";
 import type { SpeechRequest } from "../speech-request.ts";
 import { Connection, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
-import {
-  dueAt,
-  sessionStatus,
-  stateAfter,
-  type Lifecycle,
-  type Lifetimes,
-  type SessionCounts,
-  type SessionStatus,
-} from "./lifecycle.ts";
+import { dueAt, sessionStatus, stateAfter, type Lifecycle, type Lifetimes, type SessionStatus } from "./lifecycle.ts";
 import { mostMessages } from "./message-cutter.ts";
 import { Pipeline } from "./pipeline.ts";
 import { tapeStorage } from "./tape-storage.ts";
-import type { VoiceChange } from "./tape.ts";
 
 /** Longest message a client may send, in characters or bytes: an ack has about 30. */
 const MAX_CLIENT_MESSAGE = 4096;
@@ -38,24 +29,14 @@ const LIFETIMES: Lifetimes = {
 const CANCELLED: Failure = { reason: "cancelled", message: "the session was cancelled" };
 const ABANDONED: Failure = { reason: "cancelled", message: "the client did not come back in time" };
 
-/** Nothing has been done yet. */
-const NO_WORK: Omit<SessionCounts, "characters"> = {
-  segments: 0,
-  segments_recorded: 0,
-  utterances: 0,
-  retries: 0,
-  recorded_ms: 0,
-  sent_ms: 0,
-  messages: 0,
-  bytes: 0,
-};
-
 export class Session extends DurableObject {
   /** Both undefined: there is no such session. */
   #request: SpeechRequest | undefined;
   #life: Lifecycle | undefined;
   #pipeline: Pipeline | undefined;
-  /** What an object that was lost may have sent: at most this seq. */
+  /** A stream found in storage was begun by an object that is lost, ... */
+  readonly #isRecovered: boolean;
+  /** ... which may have sent messages up to this seq. */
   #sentBefore = 0;
   #connection: Connection | undefined;
 
@@ -63,8 +44,8 @@ export class Session extends DurableObject {
     super(ctx, env);
     this.#request = ctx.storage.kv.get<SpeechRequest>(REQUEST);
     this.#life = ctx.storage.kv.get<Lifecycle>(LIFECYCLE);
-    // A stream found in storage lost its client with the object that it ran in.
-    if (this.#life?.state === "streaming") this.#life.droppedAt ||= Date.now();
+    this.#isRecovered = this.#life?.state === "streaming";
+    if (this.#isRecovered) this.#life!.droppedAt ||= Date.now(); // its client was lost with it
   }
 
   async create(request: SpeechRequest): Promise<void> {
@@ -76,10 +57,8 @@ export class Session extends DurableObject {
 
   status(): SessionStatus | undefined {
     if (!this.#life) return undefined;
-    const changes = this.#life.state === "created" ? [] : this.#open().tape.position.changes;
-    const notices = changes.map((change) => this.#notice(change));
-    const counts = this.#life.counts ?? this.#counts();
-    return sessionStatus(this.ctx.id.toString(), this.#request!, this.#life, counts, notices);
+    const life = this.#life.state === "streaming" ? { ...this.#life, ...this.#progress() } : this.#life;
+    return sessionStatus(this.ctx.id.toString(), this.#request!, life);
   }
 
   /** @returns false if there is no such session. One that has ended stays as it ended. */
@@ -142,10 +121,10 @@ export class Session extends DurableObject {
         connection.close(CLOSE.tryLater, "stalled");
         void this.#disconnected(connection);
       },
-      onChange: (change) => this.#changed(change),
+      onChange: () => this.#changed(),
       failureOf: (error) => this.#failure(error),
     });
-    if (this.#life!.state !== "created") this.#sentBefore = mostMessages(pipeline.tape.durationMs);
+    if (this.#isRecovered) this.#sentBefore = mostMessages(pipeline.tape.durationMs);
     this.#pipeline = pipeline;
     return pipeline;
   }
@@ -159,7 +138,7 @@ export class Session extends DurableObject {
     const pipeline = this.#open();
     if (final) pipeline.tape.end();
     else pipeline.record();
-    for (const change of pipeline.tape.position.changes) connection.notify(this.#notice(change));
+    for (const notice of this.#notices()) connection.notify(notice);
     if (!pipeline.isPlaying || !pipeline.outbox.catchUp(connection)) this.ctx.waitUntil(this.#play(pipeline, after));
     pipeline.outbox.connect(connection);
     if (!final) await this.#save({ allowUnconfirmed: true });
@@ -172,19 +151,25 @@ export class Session extends DurableObject {
     await this.#end(ending.final);
   }
 
-  #changed(change: VoiceChange): void {
-    const notice = this.#notice(change);
+  #changed(): void {
+    const notice = this.#notices().at(-1)!;
     const { provider, voice, reason, pts_ms, is_cut } = notice;
     log("voice_changed", { session: this.ctx.id.toString(), provider, voice, reason, pts_ms, is_cut });
     this.#connection?.notify(notice);
   }
 
-  #notice({ voice: index, samples, failure, isCut }: VoiceChange): NoticeMessage {
-    const { voices } = this.#request!;
-    const { provider, voice } = voices[index]!;
-    const { reason, message } = failure;
-    const ptsMs = Math.round((samples / voices[0].rateHz) * 1000);
-    return { type: "notice", reason, message, provider, voice, pts_ms: ptsMs, is_cut: isCut };
+  #notices(): NoticeMessage[] {
+    const { voices, rateHz } = this.#request!;
+    const changes = this.#pipeline?.tape.position.changes ?? [];
+    return changes.map(({ samples, failure, isCut }, i) => ({
+      type: "notice",
+      reason: failure.reason,
+      message: failure.message,
+      provider: voices[i + 1]!.provider,
+      voice: voices[i + 1]!.voice,
+      pts_ms: Math.round((samples / rateHz) * 1000),
+      is_cut: isCut,
+    }));
   }
 
   /** The session ends so, if it has not ended before; the client is told how it ended. */
@@ -194,11 +179,10 @@ export class Session extends DurableObject {
     // A replay that breaks off is no eos, whatever the session's own end was.
     if (life.final) return this.#tell(life.final.type === "eos" ? final : life.final);
     this.#pipeline?.stop();
-    const counts = this.#counts();
-    const { startedAt } = life;
-    const firstAudioAt = this.#firstAudioAt();
     const state = stateAfter(final);
-    this.#life = { ...life, state, final, counts, endedAt: Date.now(), ...(firstAudioAt && { firstAudioAt }) };
+    const ended = { ...life, ...this.#progress(), state, final, endedAt: Date.now() };
+    this.#life = ended;
+    const { startedAt, firstAudioAt, counts, notices } = ended;
     const { voices, format, sampleRateHz } = this.#request!;
     log("stream", {
       session: this.ctx.id.toString(),
@@ -207,7 +191,7 @@ export class Session extends DurableObject {
       format,
       sample_rate_hz: sampleRateHz,
       ...counts,
-      voice_changes: this.#pipeline?.tape.position.changes.length ?? 0,
+      voice_changes: notices.length,
       first_audio_ms: firstAudioAt && startedAt && firstAudioAt - startedAt,
       ms: Date.now() - (startedAt ?? life.createdAt),
       outcome: state,
@@ -242,7 +226,7 @@ export class Session extends DurableObject {
     this.#letGo();
     const life = this.#life!;
     if (life.final) return this.#pipeline?.stopPlaying();
-    const firstAudioAt = this.#firstAudioAt();
+    const firstAudioAt = life.firstAudioAt ?? this.#pipeline?.outbox.firstSentAt;
     this.#life = { ...life, droppedAt: Date.now(), ...(firstAudioAt && { firstAudioAt }) };
     await this.#save({ allowUnconfirmed: true });
   }
@@ -284,12 +268,11 @@ export class Session extends DurableObject {
     await this.ctx.storage.deleteAll();
   }
 
-  #firstAudioAt(): number | undefined {
-    return this.#life!.firstAudioAt ?? this.#pipeline?.outbox.firstSentAt;
-  }
-
-  #counts(): SessionCounts {
-    return { characters: this.#request!.text.length, ...(this.#pipeline?.counts ?? NO_WORK) };
+  /** How far the work has come. */
+  #progress() {
+    const firstAudioAt = this.#life!.firstAudioAt ?? this.#pipeline?.outbox.firstSentAt;
+    const { counts } = this.#open();
+    return { ...(firstAudioAt && { firstAudioAt }), counts, notices: this.#notices() };
   }
 
   #failure(error: unknown): Failure {

@@ -10,21 +10,19 @@ import type { Speaker } from "./recorder.ts";
 
 /** @param background keeps alive what a session does not wait for. */
 export function speakersOf(
-  { voices, region }: SpeechRequest,
+  { voices, region, rateHz }: SpeechRequest,
   limits: TranscoderLimits,
   background: Background,
 ): Speaker[] {
   const { providers, transcoder } = backendsFor(region);
-  const outputRateHz = voices[0].rateHz;
   return voices.map((voice) => ({
     ...voice,
     admit: () => circuitOf(voice.provider).admit(background),
     speak(utterance, signal) {
       const provider = providers.get(voice.provider);
       if (!provider) throw new ProviderError("never", "not_set_up", `there is no provider ${voice.provider} any more`);
-      if (voice.rateHz === outputRateHz) return provider.speak(utterance, signal);
-      const resampling = { inputRateHz: voice.rateHz, outputRateHz, transcoder, limits };
-      return resampled(() => provider.speak(utterance, signal), resampling, signal);
+      const speak = (either: AbortSignal) => provider.speak(utterance, either);
+      return resampled(speak, { outputRateHz: rateHz, announcedRateHz: voice.rateHz, transcoder, limits }, signal);
     },
   }));
 }

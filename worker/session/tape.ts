@@ -21,8 +21,6 @@ const ROWS_IN_MEMORY = 8;
 
 /** From here on another voice speaks. */
 export interface VoiceChange {
-  /** Its index among the request's voices. */
-  voice: number;
   /** Where on the tape it begins, in samples. */
   samples: number;
   /** Why the one before it does not go on. */
@@ -106,7 +104,7 @@ export class Tape {
 
   /** Index of the voice that is to speak, among the request's. */
   get voice(): number {
-    return this.#position.changes.at(-1)?.voice ?? 0;
+    return this.#position.changes.length;
   }
 
   get durationMs(): number {
@@ -143,13 +141,12 @@ export class Tape {
   }
 
   /** The next voice goes on: with the segment, or behind it if a part of it is on the tape and cannot be spoken again. */
-  changeVoice(failure: Failure): VoiceChange {
+  changeVoice(failure: Failure): void {
     const { samples, segmentSamples, changes } = this.#position;
     const isCut = segmentSamples > 0;
-    const change = { voice: this.voice + 1, samples, failure, isCut };
     if (isCut) this.endSegment();
-    this.#position = { ...this.#position, changes: [...changes, change] };
-    return change;
+    this.#position = { ...this.#position, changes: [...changes, { samples, failure, isCut }] };
+    this.#closeRow(); // a client that was told of it must not hear the voice before again
   }
 
   /** Nothing follows: everything was spoken, or could not be. A player hears all that is there either way. */
