@@ -171,8 +171,8 @@ export class ResumingStream {
     const url = new URL(this.#wsUrl);
     if (this.#received > 0) url.searchParams.set("after", String(this.#received));
     const protocols = this.#options.binary ? [BINARY_SUBPROTOCOL] : [];
-    // With an ack the gateway bounds what it sends to a reader that takes its time.
-    const greeting = this.#consumed > 0 ? ({ type: "ack", seq: this.#consumed } as const) : undefined;
+    // From an ack on, also of nothing, the gateway bounds what it sends to a reader that takes its time.
+    const greeting = { type: "ack", seq: this.#consumed } as const;
     return (this.#connection = new Connection(url, protocols, this.#timeouts, greeting));
   }
 

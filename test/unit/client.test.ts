@@ -24,8 +24,14 @@ describe("the client's stream", () => {
     expect(chunks.map(({ ptsMs }) => ptsMs)).toEqual([10, 20, 30]);
     expect(end).toEqual(JSON.parse(eos(3)));
     expect(gateway.heard[0]).toBe("/v1/tts/stream/id");
-    await vi.waitFor(() => expect(gateway.heard.filter((one) => one.includes("ack"))).toHaveLength(3));
+    await vi.waitFor(() => expect(gateway.heard.filter((one) => one.includes("ack"))).toHaveLength(4));
     expect(gateway.heard.join()).not.toContain("cancel");
+  });
+
+  it.each([0, 7])("begins with an ack, of %d: more than a window it is never sent unread", async (after) => {
+    gateway.serve = (socket) => socket.on("message", () => socket.close(1000));
+    await expect(heardStream({ after })).rejects.toMatchObject({ reason: "connection_lost", code: 1000 });
+    expect(gateway.heard[1]).toBe(`{"type":"ack","seq":${after}}`);
   });
 
   it("acknowledges nothing that was not asked for behind it", async () => {
@@ -35,8 +41,8 @@ describe("the client's stream", () => {
     const stream = new TtsClient("http://unused").stream(gateway.wsUrl);
     await stream.next();
     await stream.next();
-    await vi.waitFor(() => expect(gateway.heard).toHaveLength(2));
-    expect(gateway.heard[1]).toBe('{"type":"ack","seq":1}');
+    await vi.waitFor(() => expect(gateway.heard).toHaveLength(3));
+    expect(gateway.heard[2]).toBe('{"type":"ack","seq":1}');
     await stream.return(undefined as never);
   });
 
