@@ -183,6 +183,7 @@ export class ResumingStream {
       if ("audio" in message) {
         this.#take(message);
       } else if (message.type === "eos") {
+        if (message.seq !== this.#received) throw new Error(`eos ${message.seq} came after audio ${this.#received}`);
         return message;
       } else if (message.type === "error") {
         const { code, reason, message: text, retry_after_ms: retryAfterMs } = message;

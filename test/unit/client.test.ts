@@ -75,6 +75,15 @@ describe("the client's stream", () => {
     await vi.waitFor(() => expect(gateway.heard).toContain('{"type":"cancel"}'));
   });
 
+  it.each([1, 3])("takes no end of a stream of %d messages after the second", async (last) => {
+    gateway.serve = (socket) => {
+      for (const seq of [1, 2]) socket.send(audio(seq));
+      socket.send(eos(last));
+    };
+    await expect(heardStream()).rejects.toThrow(`eos ${last} came after audio 2`);
+    await vi.waitFor(() => expect(gateway.heard).toContain('{"type":"cancel"}'));
+  });
+
   it("throws what the gateway says in place of speech", async () => {
     gateway.serve = (socket) =>
       socket.send(JSON.stringify({ type: "error", code: 503, reason: "busy", message: "later", retry_after_ms: 7 }));
