@@ -68,6 +68,7 @@ async function cancelSession(wsUrl: string): Promise<void> {
  * @throws the signal's reason.
  */
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const { promise, resolve } = Promise.withResolvers<void>();
   const wake = () => resolve();
   const timer = setTimeout(wake, ms);
