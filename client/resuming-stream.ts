@@ -125,11 +125,10 @@ export class ResumingStream {
 
   /** Lets go of the stream; a session that has not ended is cancelled. */
   leave(reason?: unknown): void {
-    if (!this.#isOver) {
-      this.#isOver = true;
-      this.#left.abort(reason);
-      if (!this.#connection?.send({ type: "cancel" })) cancelSession(this.#wsUrl).catch(() => {});
-    }
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#left.abort(reason);
+    if (!this.#connection?.send({ type: "cancel" })) cancelSession(this.#wsUrl).catch(() => {});
     this.#connection?.close();
   }
 
@@ -140,8 +139,9 @@ export class ResumingStream {
       if (!(error instanceof TtsError)) this.leave(error); // a gateway that says what it must not
       throw error;
     } finally {
-      this.#isOver = true; // the connection stays, for the acks of what is still to be read
+      this.#isOver = true;
       this.chunks.end();
+      this.#connection?.close();
     }
   }
 
