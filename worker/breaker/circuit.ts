@@ -12,7 +12,7 @@
  * not bad until they end, and whoever is told of a closed phase is counted as beginning a call; else a provider that
  * fails one call in twenty would look like one that fails them all, in the first seconds of every closed phase.
  */
-import { SlidingWindow, type Bucket, type Counts } from "./sliding-window.ts";
+import { SlidingWindow, type Counts } from "./sliding-window.ts";
 
 export interface CircuitSettings {
   /** How far back calls count. */
@@ -29,17 +29,12 @@ export interface CircuitSettings {
   probeMs: number;
 }
 
+/** JSON, and all that is kept of a circuit: its window is memory. */
 export type Phase =
   | { state: "closed"; number: number; trips: number; sinceMs: number }
   | { state: "open"; number: number; trips: number; untilMs: number }
   /** One probe is out, and `untilMs` is when its lease expires. */
   | { state: "half_open"; number: number; trips: number; untilMs: number };
-
-/** All there is to keep of a circuit; JSON. */
-export interface CircuitState {
-  phase: Phase;
-  window: readonly Bucket[];
-}
 
 /** What others need to know to decide. */
 export interface CircuitView {
@@ -56,26 +51,23 @@ export interface Report extends Counts {
 
 export type ProbeEnd = "good" | "bad" | "given_back";
 
-const INITIAL: CircuitState = { phase: { state: "closed", number: 0, trips: 0, sinceMs: 0 }, window: [] };
+const INITIAL: Phase = { state: "closed", number: 0, trips: 0, sinceMs: 0 };
 
 export class Circuit {
   readonly #settings: CircuitSettings;
   readonly #window: SlidingWindow;
   #phase: Phase;
 
-  constructor(settings: CircuitSettings, { phase, window }: CircuitState = INITIAL) {
+  /** @param phase that was kept. */
+  constructor(settings: CircuitSettings, phase = INITIAL) {
     this.#settings = settings;
     this.#phase = phase;
-    this.#window = new SlidingWindow(settings.windowMs, window);
+    this.#window = new SlidingWindow(settings.windowMs);
   }
 
   /** Another object at every transition, else the same. */
   get phase(): Phase {
     return this.#phase;
-  }
-
-  get state(): CircuitState {
-    return { phase: this.#phase, window: this.#window.buckets };
   }
 
   view(nowMs: number): CircuitView {
