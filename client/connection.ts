@@ -21,12 +21,12 @@ export class Connection {
   #isOver = false;
 
   /** @param greeting said as soon as it is open. */
-  constructor(url: URL, protocols: string[], { openMs, silenceMs }: ConnectionTimeouts, greeting?: ClientMessage) {
+  constructor(url: URL, protocols: string[], { openMs, silenceMs }: ConnectionTimeouts, greeting: ClientMessage) {
     const socket = new WebSocket(url, protocols);
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
       this.#expectSign(silenceMs);
-      if (greeting) this.send(greeting);
+      this.send(greeting);
     });
     socket.addEventListener("message", ({ data }) => {
       this.#expectSign(silenceMs);

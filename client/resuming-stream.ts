@@ -68,6 +68,7 @@ async function cancelSession(wsUrl: string): Promise<void> {
  * @throws the signal's reason.
  */
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const { promise, resolve } = Promise.withResolvers<void>();
   const wake = () => resolve();
   const timer = setTimeout(wake, ms);
@@ -124,11 +125,10 @@ export class ResumingStream {
 
   /** Lets go of the stream; a session that has not ended is cancelled. */
   leave(reason?: unknown): void {
-    if (!this.#isOver) {
-      this.#isOver = true;
-      this.#left.abort(reason);
-      if (!this.#connection?.send({ type: "cancel" })) cancelSession(this.#wsUrl).catch(() => {});
-    }
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#left.abort(reason);
+    if (!this.#connection?.send({ type: "cancel" })) cancelSession(this.#wsUrl).catch(() => {});
     this.#connection?.close();
   }
 
@@ -139,8 +139,9 @@ export class ResumingStream {
       if (!(error instanceof TtsError)) this.leave(error); // a gateway that says what it must not
       throw error;
     } finally {
-      this.#isOver = true; // the connection stays, for the acks of what is still to be read
+      this.#isOver = true;
       this.chunks.end();
+      this.#connection?.close();
     }
   }
 
@@ -171,8 +172,8 @@ export class ResumingStream {
     const url = new URL(this.#wsUrl);
     if (this.#received > 0) url.searchParams.set("after", String(this.#received));
     const protocols = this.#options.binary ? [BINARY_SUBPROTOCOL] : [];
-    // With an ack the gateway bounds what it sends to a reader that takes its time.
-    const greeting = this.#consumed > 0 ? ({ type: "ack", seq: this.#consumed } as const) : undefined;
+    // From an ack on, also of nothing, the gateway bounds what it sends to a reader that takes its time.
+    const greeting = { type: "ack", seq: this.#consumed } as const;
     return (this.#connection = new Connection(url, protocols, this.#timeouts, greeting));
   }
 
@@ -183,6 +184,7 @@ export class ResumingStream {
       if ("audio" in message) {
         this.#take(message);
       } else if (message.type === "eos") {
+        if (message.seq !== this.#received) throw new Error(`eos ${message.seq} came after audio ${this.#received}`);
         return message;
       } else if (message.type === "error") {
         const { code, reason, message: text, retry_after_ms: retryAfterMs } = message;

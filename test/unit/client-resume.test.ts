@@ -212,6 +212,13 @@ describe("a stream without a connection is cancelled over HTTP and ends at once"
     expect(connections()).toHaveLength(length);
   });
 
+  it("when it is aborted as it is told that its connection was lost", async () => {
+    serveInPortions(5, 1, (socket) => socket.close(1012));
+    await abortedStream(gateway.wsUrl, (abort) => abort);
+    await vi.waitFor(() => expect(gateway.heard).toContain(DELETE));
+    expect(connections()).toHaveLength(1);
+  });
+
   it("when it is aborted while it connects", async () => {
     const open = new Set<unknown>();
     const asked: string[] = [];

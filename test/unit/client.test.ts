@@ -17,15 +17,22 @@ describe("the client's stream", () => {
   it("yields the audio in order, acknowledges what was consumed, and returns the sums", async () => {
     gateway.serve = (socket) => {
       for (const seq of [1, 2, 3]) socket.send(audio(seq));
-      socket.send(eos(3));
+      socket.on("message", (ack: Buffer) => {
+        if (ack.includes("3")) socket.send(eos(3));
+      });
     };
     const { chunks, end } = await heardStream();
     expect(text(chunks)).toEqual(["audio 1", "audio 2", "audio 3"]);
     expect(chunks.map(({ ptsMs }) => ptsMs)).toEqual([10, 20, 30]);
     expect(end).toEqual(JSON.parse(eos(3)));
     expect(gateway.heard[0]).toBe("/v1/tts/stream/id");
-    await vi.waitFor(() => expect(gateway.heard.filter((one) => one.includes("ack"))).toHaveLength(3));
-    expect(gateway.heard.join()).not.toContain("cancel");
+    expect(gateway.heard.slice(1)).toEqual([0, 1, 2, 3].map((seq) => `{"type":"ack","seq":${seq}}`));
+  });
+
+  it.each([0, 7])("begins with an ack, of %d: more than a window it is never sent unread", async (after) => {
+    gateway.serve = (socket) => socket.on("message", () => socket.close(1000));
+    await expect(heardStream({ after })).rejects.toMatchObject({ reason: "connection_lost", code: 1000 });
+    expect(gateway.heard[1]).toBe(`{"type":"ack","seq":${after}}`);
   });
 
   it("acknowledges nothing that was not asked for behind it", async () => {
@@ -35,10 +42,26 @@ describe("the client's stream", () => {
     const stream = new TtsClient("http://unused").stream(gateway.wsUrl);
     await stream.next();
     await stream.next();
-    await vi.waitFor(() => expect(gateway.heard).toHaveLength(2));
-    expect(gateway.heard[1]).toBe('{"type":"ack","seq":1}');
+    await vi.waitFor(() => expect(gateway.heard).toHaveLength(3));
+    expect(gateway.heard[2]).toBe('{"type":"ack","seq":1}');
     await stream.return(undefined as never);
   });
+
+  it.each([eos(3), '{"type":"error","code":502,"reason":"provider_failed","message":"no more"}'])(
+    "has no connection any more when its end has come, however much is still to be read: %s",
+    async (final) => {
+      gateway.serve = (socket) => {
+        for (const seq of [1, 2, 3]) socket.send(audio(seq));
+        socket.send(final);
+      };
+      const stream = new TtsClient("http://unused").stream(gateway.wsUrl);
+      await stream.next();
+      await vi.waitFor(() => expect(gateway.open).toBe(0));
+      for (const seq of [2, 3]) expect((await stream.next()).value).toMatchObject({ seq });
+      await stream.next().catch(() => {});
+      expect(gateway.heard.slice(1)).toEqual(['{"type":"ack","seq":0}']);
+    },
+  );
 
   it("takes binary frames, if asked to", async () => {
     gateway.serve = (socket) => {
@@ -66,6 +89,15 @@ describe("the client's stream", () => {
       socket.send(audio(3));
     };
     await expect(heardStream()).rejects.toThrow("audio 3 came in place of 2");
+    await vi.waitFor(() => expect(gateway.heard).toContain('{"type":"cancel"}'));
+  });
+
+  it.each([1, 3])("takes no end of a stream of %d messages after the second", async (last) => {
+    gateway.serve = (socket) => {
+      for (const seq of [1, 2]) socket.send(audio(seq));
+      socket.send(eos(last));
+    };
+    await expect(heardStream()).rejects.toThrow(`eos ${last} came after audio 2`);
     await vi.waitFor(() => expect(gateway.heard).toContain('{"type":"cancel"}'));
   });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeAudio, encodeEnd, encodeEvent } from "../../protocol/envelope.ts";
 import { EngineProvider } from "../../worker/providers/engine.ts";
+import { RequestFault } from "../../worker/providers/provider.ts";
 import { upstreamAt } from "../../worker/upstream.ts";
 import { collect, concat } from "./bytes.ts";
 import { bodyOf, breakOff, fakeServer, json, stall, stream, type Answer } from "./fake-server.ts";
@@ -73,11 +74,8 @@ describe("an engine that refuses", () => {
     [503, { reason: "busy", message: "m", retryable: true }, { "retry-after": "3" }, "when_free", 3_000],
     [503, { reason: "not_ready", message: "m" }, {}, "when_free", undefined],
     [503, { reason: "busy" }, { "retry-after": "Wed, 21 Oct 2026 07:28:00 GMT" }, "when_free", undefined],
-    [404, { reason: "unknown_voice", message: "m", retryable: false }, {}, "never", undefined],
-    [413, { reason: "text_too_long" }, {}, "never", undefined],
     [500, { reason: "internal" }, {}, "retry", undefined],
     [500, { reason: "internal", retryable: false }, {}, "never", undefined],
-    [429, { reason: "rate_limited" }, {}, "retry", undefined],
   ])("with %i %j is taken at its word", async (status, error, headers: Record<string, string>, again, retryAfterMs) => {
     await expect(spoken(json({ error }, status, headers))).rejects.toMatchObject({
       name: "ProviderError",
@@ -87,9 +85,28 @@ describe("an engine that refuses", () => {
     });
   });
 
+  it.each([
+    [404, { reason: "unknown_voice", message: "m", retryable: false }, "unknown_voice"],
+    [413, { reason: "text_too_long" }, "text_too_long"],
+    [422, { reason: "of_its_own", retryable: true }, "of_its_own"],
+    [409, { reason: "busy" }, "busy"],
+    [400, "text", "http_400"],
+  ])("with %i %j blames the request, which is not asked again", async (status, error, reason) => {
+    const failure: unknown = await spoken(json({ error }, status)).catch((thrown: unknown) => thrown);
+    expect(failure).toBeInstanceOf(RequestFault);
+    expect(failure).toMatchObject({ again: "never", reason });
+  });
+
+  it.each([{ error: { reason: "rate_limited", retryable: false } }, { error: { reason: "unknown_voice" } }, {}])(
+    "with 429 %j is busy, for as long as it says",
+    async (body) => {
+      const failure = spoken(json(body, 429, { "retry-after": "3" }));
+      await expect(failure).rejects.toMatchObject({ again: "when_free", reason: "busy", retryAfterMs: 3_000 });
+    },
+  );
+
   it("without a word is judged by its status", async () => {
     await expect(spoken(html)).rejects.toMatchObject({ again: "retry", reason: "http_502" });
-    await expect(spoken(json({ error: "text" }, 400))).rejects.toMatchObject({ again: "never", reason: "http_400" });
     const message = await spoken(html).catch((error: unknown) => String(error));
     expect(message).not.toContain("secret");
   });
@@ -102,7 +119,8 @@ function fails(reason: string, retryable: boolean) {
 describe("an engine that fails in the middle", () => {
   it("says so in its end, with what it calls it", async () => {
     await expect(fails("crashed", true)).rejects.toMatchObject({ again: "retry", reason: "crashed" });
-    await expect(fails("nothing_to_speak", false)).rejects.toMatchObject({ again: "never" });
+    await expect(fails("out_of_luck", false)).rejects.toMatchObject({ again: "never", name: "ProviderError" });
+    await expect(fails("nothing_to_speak", false)).rejects.toBeInstanceOf(RequestFault);
     await expect(fails("busy", true)).rejects.toMatchObject({ again: "when_free" });
   });
 

@@ -3,6 +3,7 @@ import { Call, type Refusal } from "../../worker/breaker/circuit-client.ts";
 import type { GatewayError } from "../../worker/errors.ts";
 import {
   ProviderError,
+  RequestFault,
   type Catalog,
   type Provider,
   type SpeechPiece,
@@ -411,7 +412,7 @@ describe("a circuit", () => {
   });
 
   it("is not told of what is the request's own fault, or of an abort", async () => {
-    const unknown = new ProviderError("never", "unknown_voice", "who?");
+    const unknown = new RequestFault("unknown_voice", "who?");
     await outcome(recordingOn(tape), new ScriptedProvider([unknown]));
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("cancelled")), 150);

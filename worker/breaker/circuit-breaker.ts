@@ -26,8 +26,7 @@ export class CircuitBreaker extends DurableObject {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const phase = ctx.storage.kv.get<Phase>(PHASE);
-    this.#circuit = new Circuit(SETTINGS, phase && { phase, window: [] });
+    this.#circuit = new Circuit(SETTINGS, ctx.storage.kv.get<Phase>(PHASE));
   }
 
   view(): CircuitView {
@@ -53,7 +52,7 @@ export class CircuitBreaker extends DurableObject {
     return this.#circuit.tell(phase, now);
   }
 
-  /** Transitions are stored, and safe before the reply leaves; the window is not, and goes with the object. */
+  /** Transitions are stored, and safe before the reply leaves. */
   #keeping<T>(work: () => T): T {
     const { phase } = this.#circuit;
     const result = work();

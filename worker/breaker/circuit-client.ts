@@ -40,7 +40,7 @@ const URGENT_MS = 250;
 /** A request without a reply for so long was lost with its owner. */
 const LOST_MS = 500;
 
-/** How long a session waits for the breaker before it is let through. */
+/** How long a session waits for the breaker. */
 const ADMISSION_WAIT_MS = 1_000;
 
 /** How often who waits for another's request looks for its reply. */
@@ -97,8 +97,9 @@ export class CircuitClient {
   }
 
   /**
-   * May the provider be called? Answers at once if the copy can say it; else within a second. Trouble in reaching the
-   * breaker refuses nobody.
+   * May the provider be called? Answers at once if the copy can say it; else within a second. If the breaker cannot be
+   * reached, a call without a copy goes through, and of those that find an open circuit's time come the ones that asked;
+   * who waited for them is refused.
    */
   async admit(background: Background): Promise<Call | Refusal> {
     const giveUpAtMs = this.#clock.now() + ADMISSION_WAIT_MS;

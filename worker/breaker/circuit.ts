@@ -7,12 +7,14 @@
  *
  * Phases are numbered, a call belongs to the phase that admitted it, and a report counts in that phase only. So what is
  * still heard of calls from before a trip disturbs nothing, and the number of a half-open phase is the lease on its probe.
+ * A good probe alone counts beyond its lease, as long as nothing tripped since: if every one took longer than its lease,
+ * each would be replaced before its end, and the circuit never close.
  *
  * Failures come before successes: they are often quicker, and are told at once. So calls count from their beginning, as
  * not bad until they end, and whoever is told of a closed phase is counted as beginning a call; else a provider that
  * fails one call in twenty would look like one that fails them all, in the first seconds of every closed phase.
  */
-import { SlidingWindow, type Bucket, type Counts } from "./sliding-window.ts";
+import { SlidingWindow, type Counts } from "./sliding-window.ts";
 
 export interface CircuitSettings {
   /** How far back calls count. */
@@ -29,17 +31,12 @@ export interface CircuitSettings {
   probeMs: number;
 }
 
+/** JSON, and all that is kept of a circuit: its window is memory. */
 export type Phase =
   | { state: "closed"; number: number; trips: number; sinceMs: number }
-  | { state: "open"; number: number; trips: number; untilMs: number }
-  /** One probe is out, and `untilMs` is when its lease expires. */
-  | { state: "half_open"; number: number; trips: number; untilMs: number };
-
-/** All there is to keep of a circuit; JSON. */
-export interface CircuitState {
-  phase: Phase;
-  window: readonly Bucket[];
-}
+  | { state: "open"; number: number; trips: number; trippedAs: number; untilMs: number }
+  /** One probe is out, and `untilMs` is when its lease expires. `trippedAs` is the number that the last trip took. */
+  | { state: "half_open"; number: number; trips: number; trippedAs: number; untilMs: number };
 
 /** What others need to know to decide. */
 export interface CircuitView {
@@ -56,26 +53,23 @@ export interface Report extends Counts {
 
 export type ProbeEnd = "good" | "bad" | "given_back";
 
-const INITIAL: CircuitState = { phase: { state: "closed", number: 0, trips: 0, sinceMs: 0 }, window: [] };
+const INITIAL: Phase = { state: "closed", number: 0, trips: 0, sinceMs: 0 };
 
 export class Circuit {
   readonly #settings: CircuitSettings;
   readonly #window: SlidingWindow;
   #phase: Phase;
 
-  constructor(settings: CircuitSettings, { phase, window }: CircuitState = INITIAL) {
+  /** @param phase that was kept. */
+  constructor(settings: CircuitSettings, phase = INITIAL) {
     this.#settings = settings;
     this.#phase = phase;
-    this.#window = new SlidingWindow(settings.windowMs, window);
+    this.#window = new SlidingWindow(settings.windowMs);
   }
 
   /** Another object at every transition, else the same. */
   get phase(): Phase {
     return this.#phase;
-  }
-
-  get state(): CircuitState {
-    return { phase: this.#phase, window: this.#window.buckets };
   }
 
   view(nowMs: number): CircuitView {
@@ -104,19 +98,23 @@ export class Circuit {
   lease(nowMs: number): number | undefined {
     const phase = this.#phase;
     if (phase.state === "closed" || nowMs < phase.untilMs) return undefined;
+    const { trips, trippedAs } = phase;
     const number = phase.number + 1;
-    this.#enter({ state: "half_open", number, trips: phase.trips, untilMs: nowMs + this.#settings.probeMs });
+    this.#enter({ state: "half_open", number, trips, trippedAs, untilMs: nowMs + this.#settings.probeMs });
     return number;
   }
 
-  /** How the probe of a half-open phase ended; a lease that expired unreplaced still counts. */
-  settle(phase: number, end: ProbeEnd, nowMs: number): void {
-    const { state, number, trips } = this.#phase;
-    if (state !== "half_open" || phase !== number) return;
-    if (end === "bad") this.#trip(nowMs);
+  /** How a probe ended. */
+  settle(lease: number, end: ProbeEnd, nowMs: number): void {
+    const phase = this.#phase;
+    if (phase.state !== "half_open" || lease <= phase.trippedAs) return;
+    const { trips, trippedAs } = phase;
+    const number = phase.number + 1;
     // One utterance spoken in full is proof enough: closing wrongly costs `minimumCalls`, and a longer open time.
-    else if (end === "good") this.#enter({ state: "closed", number: number + 1, trips, sinceMs: nowMs });
-    else this.#enter({ state: "open", number: number + 1, trips, untilMs: nowMs });
+    if (end === "good") this.#enter({ state: "closed", number, trips, sinceMs: nowMs });
+    else if (lease !== phase.number) return;
+    else if (end === "bad") this.#trip(nowMs);
+    else this.#enter({ state: "open", number, trips, trippedAs, untilMs: nowMs });
   }
 
   #isTooBad(): boolean {
@@ -130,8 +128,9 @@ export class Circuit {
     const phase = this.#phase;
     const hasHeld = phase.state === "closed" && nowMs - phase.sinceMs >= maxOpenMs;
     const trips = hasHeld ? 0 : phase.trips;
+    const number = phase.number + 1;
     const untilMs = nowMs + Math.min(openMs * 2 ** trips, maxOpenMs);
-    this.#enter({ state: "open", number: phase.number + 1, trips: trips + 1, untilMs });
+    this.#enter({ state: "open", number, trips: trips + 1, trippedAs: number, untilMs });
   }
 
   #enter(phase: Phase): void {

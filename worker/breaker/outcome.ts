@@ -1,14 +1,5 @@
 /** Which ends of a call say that its provider is in trouble. */
-import { ProviderError, RESAMPLER_FAILED } from "../providers/provider.ts";
-
-/** The request's own fault, in the words of docs/engines.md. */
-const REQUEST_FAULTS = new Set([
-  "invalid_request",
-  "unsupported_language",
-  "unknown_voice",
-  "text_too_long",
-  "nothing_to_speak",
-]);
+import { ProviderError, RequestFault, RESAMPLER_FAILED } from "../providers/provider.ts";
 
 /** What workerd says when the object in front of an engine's container is replaced, or has too much to do. */
 const PLATFORM_TROUBLE = /code was updated|overloaded/i;
@@ -18,7 +9,7 @@ const PLATFORM_TROUBLE = /code was updated|overloaded/i;
  * ProviderError is ours: a cancel, the platform, a bug.
  */
 export function isProviderFailure(error: unknown): boolean {
-  if (!(error instanceof ProviderError) || error.again === "when_free") return false;
+  if (!(error instanceof ProviderError) || error instanceof RequestFault || error.again === "when_free") return false;
   if (error.reason === "unreachable") return !PLATFORM_TROUBLE.test(error.message);
-  return error.reason !== RESAMPLER_FAILED && !REQUEST_FAULTS.has(error.reason) && !/^http_4\d\d$/.test(error.reason);
+  return error.reason !== RESAMPLER_FAILED;
 }

@@ -10,23 +10,17 @@ export interface Counts {
   bad: number;
 }
 
-export interface Bucket extends Counts {
+interface Bucket extends Counts {
   /** Which one since the epoch. */
   index: number;
 }
 
 export class SlidingWindow {
   readonly #bucketMs: number;
-  #buckets: Bucket[];
+  #buckets: Bucket[] = [];
 
-  /** @param buckets of an earlier window, to go on with. */
-  constructor(windowMs: number, buckets: readonly Bucket[] = []) {
+  constructor(windowMs: number) {
     this.#bucketMs = windowMs / BUCKETS;
-    this.#buckets = buckets.map((bucket) => ({ ...bucket }));
-  }
-
-  get buckets(): readonly Bucket[] {
-    return this.#buckets;
   }
 
   add({ begun, good, bad }: Counts, nowMs: number): void {

@@ -9,6 +9,7 @@ import { log } from "../log.ts";
 import type { Upstream } from "../upstream.ts";
 import {
   ProviderError,
+  RequestFault,
   type Catalog,
   type Provider,
   type SpeechPiece,
@@ -39,6 +40,15 @@ const refusalSchema = z.object({
 /** What an engine says while it has no time; the same request may well succeed later. */
 const BUSY_REASONS = new Set(["busy", "not_ready"]);
 
+/** What it says of a request that is itself to blame, where no status says so; in the words of docs/engines.md. */
+const REQUEST_FAULTS = new Set([
+  "invalid_request",
+  "unsupported_language",
+  "unknown_voice",
+  "text_too_long",
+  "nothing_to_speak",
+]);
+
 async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
   const response = await upstream.fetch(path, { signal });
   if (!response.ok) {
@@ -58,21 +68,25 @@ function toVoice({ id, name, language, languages }: z.output<typeof voicesSchema
 
 function failed({ reason, message, retryable }: StreamError, retryAfterMs?: number): ProviderError {
   if (BUSY_REASONS.has(reason)) return new ProviderError("when_free", reason, message, retryAfterMs);
+  if (REQUEST_FAULTS.has(reason)) return new RequestFault(reason, message);
   return new ProviderError(retryable ? "retry" : "never", reason, message);
 }
 
+/** Judged by its status; what the engine calls it decides among 5xx. */
 async function refusal(response: Response): Promise<ProviderError> {
+  const { status, headers } = response;
   const body = refusalSchema.safeParse(await response.json().catch(() => undefined));
-  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const error = body.data?.error;
+  const {
+    reason = `http_${status}`,
+    message = `the engine answered ${status}`,
+    retryable = status >= 500,
+  } = error ?? {};
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
   const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
-  const retryable = response.status >= 500 || response.status === 429;
-  const message = `the engine answered ${response.status}`;
-  if (!body.success) return failed({ reason: `http_${response.status}`, message, retryable }, retryAfterMs);
-  const { error } = body.data;
-  return failed(
-    { reason: error.reason, message: error.message ?? message, retryable: error.retryable ?? retryable },
-    retryAfterMs,
-  );
+  if (status === 429) return new ProviderError("when_free", "busy", message, retryAfterMs);
+  if (status >= 400 && status < 500) return new RequestFault(reason, message);
+  return failed({ reason, message, retryable }, retryAfterMs);
 }
 
 export class EngineProvider implements Provider {

@@ -4,14 +4,7 @@
  * the same to the sample in every run.
  */
 import { sleep } from "../sleep.ts";
-import {
-  ProviderError,
-  type Catalog,
-  type Provider,
-  type SpeechPiece,
-  type Utterance,
-  type Voice,
-} from "./provider.ts";
+import { RequestFault, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
 
 const SAMPLE_RATE_HZ = 16_000;
 
@@ -78,7 +71,7 @@ export class MockTone implements Provider {
 
   async *speak({ text, voice: voiceId, language }: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
     const voice = VOICES.find(({ id }) => id === voiceId);
-    if (!voice) throw new ProviderError("never", "unknown_voice", `mock_tone has no voice ${voiceId}`);
+    if (!voice) throw new RequestFault("unknown_voice", `mock_tone has no voice ${voiceId}`);
     yield { type: "event", event: { type: "format", sample_rate: SAMPLE_RATE_HZ } };
     const startedAt = Date.now();
     const piece = new Int16Array(PIECE_SAMPLES);

@@ -56,3 +56,12 @@ export class ProviderError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** What the request itself is to blame for: the provider is well, and speaks others. */
+export class RequestFault extends ProviderError {
+  override name = "RequestFault";
+
+  constructor(reason: string, message: string) {
+    super("never", reason, message);
+  }
+}

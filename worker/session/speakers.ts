@@ -1,7 +1,7 @@
 /** The voices of a request, each with its provider, its circuit and, where its rate is not the tape's, a resampler. */
 import type { Background } from "../breaker/circuit-client.ts";
 import { circuitOf } from "../breaker/circuits.ts";
-import { ProviderError } from "../providers/provider.ts";
+import { RequestFault } from "../providers/provider.ts";
 import { resampled } from "../providers/resampled.ts";
 import { backendsFor } from "../setup.ts";
 import type { SpeechRequest } from "../speech-request.ts";
@@ -20,7 +20,7 @@ export function speakersOf(
     admit: () => circuitOf(voice.provider).admit(background),
     speak(utterance, signal) {
       const provider = providers.get(voice.provider);
-      if (!provider) throw new ProviderError("never", "not_set_up", `there is no provider ${voice.provider} any more`);
+      if (!provider) throw new RequestFault("not_set_up", `there is no provider ${voice.provider} any more`);
       const speak = (either: AbortSignal) => provider.speak(utterance, either);
       return resampled(speak, { outputRateHz: rateHz, announcedRateHz: voice.rateHz, transcoder, limits }, signal);
     },
