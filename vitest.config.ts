@@ -35,6 +35,9 @@ const worker = {
 /** Needs Docker, which runs one gateway's containers at a time. */
 const containers = { test: { ...node("containers", 600_000).test, fileParallelism: false } };
 
+/** One part after the other: each wants the machine for itself. */
+const chaos = { test: { ...node("chaos", 3_600_000).test, fileParallelism: false } };
+
 export default defineConfig({
   test: {
     silent: "passed-only", // log lines, of a test that fails only
@@ -46,6 +49,7 @@ export default defineConfig({
       node("coqui", 120_000, [COQUI]),
       node("e2e", 120_000),
       containers,
+      chaos,
     ],
   },
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FORMATS } from "../../protocol/formats.ts";
-import { seeded } from "../support/seeded.ts";
+import { between, seeded, type Random } from "../support/random.ts";
 import {
   createSession,
   expectComplete,
@@ -16,11 +16,11 @@ import { useStack } from "../support/stack.ts";
 const stack = useStack();
 
 /** Plays a session through connections that are cut at random messages, each resumed after what came. */
-async function playInPieces(wsUrl: string, cuts: number, random: () => number): Promise<AudioMessage[]> {
+async function playInPieces(wsUrl: string, cuts: number, random: Random): Promise<AudioMessage[]> {
   const audio: AudioMessage[] = [];
   for (let cut = 0; cut < cuts; cut++) {
     const stream = new Stream(wsUrl, { after: audio.length });
-    const wanted = 1 + Math.floor(random() * 40);
+    const wanted = between(random, 1, 40);
     await new Promise<void>((resolve) => {
       stream.onAudio = () => {
         if (stream.audio.length === wanted) resolve();

@@ -1,7 +1,7 @@
 /** A bad network: a TCP proxy in front of the gateway that cuts WebSocket connections in the middle of anything. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
-import { seeded } from "./seeded.ts";
+import { between, seeded } from "./random.ts";
 
 export interface CuttingProxyOptions {
   /** The gateway's address. */
@@ -27,7 +27,7 @@ export interface CuttingProxy extends AsyncDisposable {
  * The header that offers compression. Without it a client gets what came before a cut: Node's WebSocket throws away what
  * it has not inflated when its connection ends, all of a burst (seen in Node 24), and would get no further for long.
  */
-const COMPRESSION = /^sec-websocket-extensions:.*\r\n/im;
+export const COMPRESSION = /^sec-websocket-extensions:.*\r\n/im;
 
 export async function cuttingProxy({ target, seed, cutAfterBytes }: CuttingProxyOptions): Promise<CuttingProxy> {
   const random = seeded(seed);
@@ -59,7 +59,7 @@ export async function cuttingProxy({ target, seed, cutAfterBytes }: CuttingProxy
       if (!/^upgrade: *websocket/im.test(request)) return void gateway.write(data);
       connections++;
       streams.add(cut);
-      left = min + Math.floor(random() * (max - min + 1));
+      left = between(random, min, max);
       gateway.write(request.replace(COMPRESSION, ""), "latin1");
     });
     gateway.on("data", (data: Buffer) => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ResumingStream } from "../../client/resuming-stream.ts";
 import { Retries } from "../../client/retries.ts";
 import { TtsClient, TtsError } from "../../client/tts-client.ts";
-import { seeded } from "../support/seeded.ts";
+import { seeded } from "../support/random.ts";
 import { audio, eos, fakeGateway, text, wholeStream, type FakeGateway } from "./fake-gateway.ts";
 import { fakeServer, json } from "./fake-server.ts";
 

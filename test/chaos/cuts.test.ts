@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { FORMATS } from "../../protocol/formats.ts";
+import { between, pick, type Random } from "../support/random.ts";
+import { createSession, longText } from "../support/session.ts";
+import { useStack } from "../support/stack.ts";
+import { firstCensus, leaks, type Census, type Household } from "./census.ts";
+import { expectOfEach } from "./crowd.ts";
+import { publish, Tally } from "./figures.ts";
+import { CUTS, Line, type LineEvent } from "./line.ts";
+import { listen, type Heard } from "./listen.ts";
+import {
+  differenceTo,
+  expectOneEnd,
+  expectSameBytes,
+  expectSameLength,
+  References,
+  secondListener,
+  type Reference,
+  type Request,
+} from "./oracle.ts";
+import { sized } from "./settings.ts";
+
+const SESSIONS = sized(1000);
+const CROWD = { atOnce: 20, deadlineMs: 90_000 };
+
+const VOICES = { mock_tone: "en-US-mock-1", espeak: "en-us" } as const;
+type Provider = keyof typeof VOICES;
+
+const stack = useStack();
+let household: Household;
+let before: Census;
+let references: References;
+
+beforeAll(async () => {
+  references = new References(stack.url);
+  household = { pid: process.pid, transcoderUrl: stack.transcoder.url, espeakUrl: stack.espeak.url };
+  before = await firstCensus(household);
+});
+
+const sums = { mock_tone: new Tally(), espeak: new Tally() };
+
+afterAll(async () => {
+  const rows = Object.entries(sums).map(([provider, sum]) => [
+    provider,
+    ...["sessions", "cuts", "resumed", "messages", "bytes", "hash for hash"].map((what) => sum.of(what)),
+  ]);
+  await publish("cuts", ["", "sessions", "cuts", "resumed", "messages", "bytes", "equal, hash for hash"], rows);
+});
+
+function requestOf(provider: Provider, random: Random): Request {
+  return {
+    provider,
+    voice: VOICES[provider],
+    text: longText(pick(random, [40, 150, 400])),
+    target_format: pick(random, FORMATS),
+    sample_rate_hz: pick(random, [16_000, 24_000]),
+  };
+}
+
+/** So many cuts within so many bytes, and now and then a stall between them. */
+function eventsOf(random: Random, bytes: number, cuts: number): LineEvent[] {
+  const events = Array.from({ length: cuts }, (): LineEvent => ({
+    atByte: Math.floor(random() * bytes),
+    what: pick(random, CUTS),
+  }));
+  const stalls = Array.from({ length: between(random, 0, 2) }, (): LineEvent => {
+    return { atByte: Math.floor(random() * bytes), what: "stall", ms: between(random, 10, 400) };
+  });
+  return [...events, ...stalls];
+}
+
+async function judge(request: Request, wsUrl: string, heard: Heard, reference: Reference): Promise<void> {
+  if (heard.error) throw heard.error;
+  if (request.provider === "mock_tone") return expectSameBytes(heard, reference);
+  expectOneEnd(heard);
+  await expectSameLength(heard, request, references);
+  const difference = differenceTo(await secondListener(wsUrl, heard), heard);
+  if (difference) throw new Error(`a second listener heard otherwise: ${JSON.stringify(difference)}`);
+}
+
+it(`${SESSIONS} sessions, each cut 1 to 5 times at any byte and resumed by the client library, lose and repeat nothing`, async () => {
+  await expectOfEach(1, SESSIONS, CROWD, async (number, random) => {
+    const provider = number % 2 === 0 ? "mock_tone" : "espeak";
+    const request = requestOf(provider, random);
+    const binary = random() < 0.5;
+    const reference = await references.of(request, binary);
+    const cuts = between(random, 1, 5);
+    const line = await Line.open(stack.url, eventsOf(random, reference.wireBytes * 0.95, cuts));
+    try {
+      const { wsUrl } = await createSession(stack.url, request);
+      const heard = await listen(line.through(wsUrl), { binary });
+      await judge(request, wsUrl, heard, reference);
+      if (line.cuts !== cuts) throw new Error(`only ${line.cuts} of ${cuts} cuts were made`);
+      const sum = sums[provider];
+      sum.add("sessions");
+      sum.add("hash for hash");
+      sum.add("cuts", cuts);
+      sum.add("resumed", heard.lostAfter.length);
+      sum.add("messages", heard.audio.length);
+      sum.add("bytes", heard.eos!.bytes);
+    } finally {
+      line.close();
+    }
+  });
+});
+
+it("and leave nothing behind", async () => {
+  expect(await leaks(household, before)).toEqual([]);
+});

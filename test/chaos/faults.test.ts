@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { FORMATS } from "../../protocol/formats.ts";
+import { startGateway, type RunningGateway } from "../support/gateway.ts";
+import { startEspeakProcess, startTranscoderProcess, type RunningService } from "../support/processes.ts";
+import { between, pick, type Random } from "../support/random.ts";
+import { createSession, longText } from "../support/session.ts";
+import { firstCensus, leaks, type Census, type Household } from "./census.ts";
+import { expectOfEach } from "./crowd.ts";
+import { FaultProxy, FAULTS, type Fault, type FaultKind } from "./fault-proxy.ts";
+import { publish, Tally } from "./figures.ts";
+import { CUTS, Line } from "./line.ts";
+import { listen, type Heard } from "./listen.ts";
+import {
+  differenceTo,
+  expectOneEnd,
+  expectSameBytes,
+  expectSameLength,
+  References,
+  secondListener,
+  type Request,
+} from "./oracle.ts";
+import { sized } from "./settings.ts";
+
+/** Sessions of each kind of fault. */
+const EACH = sized(50);
+const STORM = sized(300);
+const CROWD = { atOnce: 20, deadlineMs: 90_000 };
+
+const ENGINE_FAULTS = FAULTS.filter((kind) => kind !== "input_ends"); // what an engine is sent is no stream
+
+/** They make a stream slow, but break nothing. */
+const HARMLESS: ReadonlySet<FaultKind> = new Set(["pause", "drip"]);
+/** They strike before there is any audio. */
+const EARLY: ReadonlySet<FaultKind> = new Set(["reset_before_headers", "status_500", "status_503"]);
+
+const ESPEAK = { provider: "espeak", voice: "en-us" };
+const MOCK_TONE = { provider: "mock_tone", voice: "en-US-mock-1" };
+const STORM_VOICES: readonly Pick<Request, "provider" | "voice" | "fallback">[] = [
+  MOCK_TONE,
+  ESPEAK,
+  { ...ESPEAK, fallback: [MOCK_TONE] },
+];
+
+const SETTINGS = {
+  FIRST_AUDIO_TIMEOUT_MS: 2_500,
+  GAP_TIMEOUT_MS: 2_500,
+  TRANSCODER_STALL_MS: 2_500,
+  TRANSCODER_WAIT_MS: 2_500,
+  CIRCUIT_MINIMUM_CALLS: 1_000_000, // an open circuit would hide the faults behind it
+};
+
+let transcoder: RunningService;
+let espeak: RunningService;
+let transcoderLine: FaultProxy;
+let engineLine: FaultProxy;
+let gateway: RunningGateway;
+/** As it is delivered: with its circuit breaker. */
+let storm: RunningGateway;
+let references: References;
+let household: Household;
+let before: Census;
+
+/** What the next requests of a session run into, by what tells its requests from others'. */
+const plans = new Map<string, (Fault | undefined)[]>();
+
+beforeAll(async () => {
+  [transcoder, espeak] = await Promise.all([startTranscoderProcess(), startEspeakProcess()]);
+  [transcoderLine, engineLine] = await Promise.all([FaultProxy.start(), FaultProxy.start()]);
+  transcoderLine.upstreamUrl = transcoder.url;
+  transcoderLine.faultOf = ({ searchParams }) =>
+    plans.get(`${searchParams.get("format")} ${searchParams.get("sample_rate")}`)?.shift();
+  engineLine.upstreamUrl = espeak.url;
+  engineLine.faultOf = (_, json) => plans.get(/number \d+/i.exec(json)?.[0].toLowerCase() ?? "")?.shift();
+  const upstreams = { TRANSCODER_URL: transcoderLine.url, ESPEAK_URL: engineLine.url };
+  [gateway, storm] = await Promise.all([startGateway({ ...upstreams, ...SETTINGS }), startGateway(upstreams)]);
+  references = new References(gateway.url);
+  household = { pid: process.pid, transcoderUrl: transcoder.url, espeakUrl: espeak.url };
+  before = await firstCensus(household);
+});
+
+const figures = new Map<string, Tally>();
+
+afterAll(async () => {
+  await Promise.all([gateway?.stop(), storm?.stop()]);
+  for (const part of [transcoderLine, engineLine, transcoder, espeak]) await part?.stop();
+  const rows = [...figures].map(([what, tally]) => [
+    what,
+    tally.of("sessions"),
+    tally.of("faults"),
+    tally.others("sessions", "faults"),
+  ]);
+  await publish("faults", ["between gateway and", "sessions", "requests broken", "ended"], rows);
+});
+
+function note(name: string, faults: readonly (Fault | undefined)[], heard: Heard): void {
+  const tally = figures.get(name) ?? new Tally();
+  figures.set(name, tally);
+  tally.add("sessions");
+  tally.add("faults", faults.filter((fault) => fault?.hasStruck).length);
+  tally.add(heard.error?.reason ?? "complete");
+}
+
+interface Plan {
+  faults: (Fault | undefined)[];
+  /** Every request fails, from some request on. */
+  isForGood: boolean;
+}
+
+/** After up to `spared` requests the next one or two are broken, or all there are. */
+function planOf(kind: FaultKind, random: Random, spared: number, bodyBytes: number): Plan {
+  const isForGood = random() < 0.25;
+  const faults = Array.from({ length: isForGood ? 100 : between(random, 1, 2) }, (): Fault => {
+    return { kind, atByte: Math.floor(random() * bodyBytes * pick(random, [0.02, 1])) };
+  });
+  return { faults: [...Array.from({ length: between(random, 0, spared) }, () => undefined), ...faults], isForGood };
+}
+
+const running = new Map<string, Promise<unknown>>();
+
+/** Work of one key at a time: the others wait. */
+async function alone<T>(key: string, work: () => Promise<T>): Promise<T> {
+  const mine = (running.get(key) ?? Promise.resolve()).then(work);
+  running.set(
+    key,
+    mine.catch(() => {}),
+  );
+  return mine;
+}
+
+async function playThrough(key: string, { faults }: Plan, request: Request): Promise<{ heard: Heard; wsUrl: string }> {
+  plans.set(key, [...faults]);
+  const { wsUrl } = await createSession(gateway.url, request);
+  const heard = await listen(wsUrl);
+  plans.delete(key);
+  return { heard, wsUrl };
+}
+
+const textOf = (number: number) =>
+  `Number ${number} came in over the sand. The wall of number ${number} was high. By five number ${number} was gone.`;
+
+function expectEnd({ error }: Heard, may: { fail: boolean; end: boolean }): void {
+  if (error && !may.fail) throw new Error(`ended with ${error.reason}, although it could have gone on`);
+  if (!error && !may.end) throw new Error("ended well, although it could not");
+}
+
+/** None of them mock_tone's own, so that every stream needs the transcoder. */
+const RATES = [8000, 12_000, 22_050, 24_000, 32_000, 44_100, 48_000] as const;
+
+it(`${EACH} sessions for each fault between gateway and transcoder are bit-identical, or end with one error where it never works`, async () => {
+  await expectOfEach(1, EACH * FAULTS.length, CROWD, async (number, random) => {
+    const kind = FAULTS[number % FAULTS.length]!;
+    const [target_format, sample_rate_hz] = [pick(random, FORMATS), pick(random, RATES)];
+    const text = longText(pick(random, [40, 150, 400]));
+    const request = { ...MOCK_TONE, text, target_format, sample_rate_hz };
+    const key = `${target_format} ${sample_rate_hz}`;
+    await alone(key, async () => {
+      const reference = await references.of(request);
+      const plan = planOf(kind, random, 0, reference.bytes * 0.99);
+      const { heard } = await playThrough(key, plan, request);
+      note(`transcoder: ${kind}`, plan.faults, heard);
+      expectSameBytes(heard, reference);
+      const mayFail = plan.isForGood && !HARMLESS.has(kind);
+      expectEnd(heard, { fail: mayFail, end: !mayFail });
+    });
+  });
+});
+
+it(`${EACH} sessions for each fault between gateway and engine are whole, or end with one error`, async () => {
+  await expectOfEach(100_001, EACH * ENGINE_FAULTS.length, CROWD, async (number, random) => {
+    const kind = ENGINE_FAULTS[number % ENGINE_FAULTS.length]!;
+    const request = {
+      ...ESPEAK,
+      text: textOf(number),
+      target_format: pick(random, FORMATS),
+      sample_rate_hz: pick(random, RATES),
+    };
+    const plan = planOf(kind, random, 2, 60_000);
+    const { heard, wsUrl } = await playThrough(`number ${number}`, plan, request);
+    note(`engine: ${kind}`, plan.faults, heard);
+    expectOneEnd(heard);
+    await expectSameLength(heard, request, references);
+    const difference = differenceTo(await secondListener(wsUrl, heard), heard);
+    if (difference) throw new Error(`a second listener heard otherwise: ${JSON.stringify(difference)}`);
+    const isHarmless = HARMLESS.has(kind);
+    const mayFail = !isHarmless && (plan.isForGood || !EARLY.has(kind));
+    expectEnd(heard, { fail: mayFail, end: isHarmless || !plan.isForGood });
+  });
+});
+
+it(`${STORM} sessions in a storm of everything at once, cut clients too, are whole, or end with one error`, async () => {
+  await expectOfEach(200_001, STORM, CROWD, async (number, random) => {
+    const [target_format, sample_rate_hz] = [pick(random, FORMATS), pick(random, RATES)];
+    const request: Request = { ...pick(random, STORM_VOICES), text: textOf(number), target_format, sample_rate_hz };
+    const isMock = request.provider === "mock_tone";
+    const key = `${target_format} ${sample_rate_hz}`;
+    await alone(key, async () => {
+      const reference = isMock ? await references.of(request) : undefined;
+      const faults = [
+        ...(random() < 0.4 ? [{ kind: pick(random, FAULTS), atByte: Math.floor(random() * 30_000) }] : []),
+        ...(random() < 0.4 ? [{ kind: pick(random, ENGINE_FAULTS), atByte: Math.floor(random() * 60_000) }] : []),
+      ];
+      plans.set(key, faults.slice(0, 1));
+      plans.set(`number ${number}`, faults.slice(1));
+      const cuts = Array.from({ length: between(random, 0, 2) }, () => {
+        return { atByte: Math.floor(random() * 60_000), what: pick(random, CUTS) };
+      });
+      const line = await Line.open(storm.url, cuts);
+      try {
+        const { wsUrl } = await createSession(storm.url, request);
+        const heard = await listen(line.through(wsUrl));
+        note(`both, and cut clients: ${request.provider}${request.fallback ? " with a fallback" : ""}`, faults, heard);
+        if (reference) expectSameBytes(heard, reference);
+        else expectOneEnd(heard);
+        const difference = differenceTo(await secondListener(wsUrl, heard), heard);
+        if (difference) throw new Error(`a second listener heard otherwise: ${JSON.stringify(difference)}`);
+        expectEnd(heard, { fail: !isMock, end: true });
+      } finally {
+        line.close();
+        plans.delete(key);
+        plans.delete(`number ${number}`);
+      }
+    });
+  });
+});
+
+it("and leave nothing behind", async () => {
+  expect(await leaks(household, before)).toEqual([]);
+  expect([transcoderLine.active, engineLine.active]).toEqual([0, 0]);
+});
