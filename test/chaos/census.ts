@@ -83,11 +83,6 @@ export async function takeCensus(of: Household): Promise<Census> {
   };
 }
 
-function grown(before: Census, after: Census): string[] {
-  const names = Object.keys(before) as (keyof Census)[];
-  return names.filter((name) => after[name] > before[name]).map((name) => `${name}: ${before[name]} -> ${after[name]}`);
-}
-
 /** The most there is of everything while nothing is done, once what the start has left open is closed. */
 export async function firstCensus(of: Household): Promise<Census> {
   await sleep(IDLE_MS);
@@ -100,11 +95,22 @@ export async function firstCensus(of: Household): Promise<Census> {
   return most;
 }
 
-/** @returns what there is more of than before, also after the time in which everything idle is let go of. */
-export async function leaks(of: Household, before: Census): Promise<string[]> {
+/** The last census, once everything is let go of or has had the time to be. */
+export async function lastCensus(of: Household, before: Census): Promise<Census> {
   for (const end = Date.now() + SETTLE_MS; ;) {
-    const more = grown(before, await takeCensus(of));
-    if (more.length === 0 || Date.now() > end) return more;
+    const census = await takeCensus(of);
+    if (grown(before, census).length === 0 || Date.now() > end) return census;
     await sleep(LOOK_MS);
   }
+}
+
+/** What there is more of than before. */
+export function grown(before: Census, after: Census): string[] {
+  const names = Object.keys(before) as (keyof Census)[];
+  return names.filter((name) => after[name] > before[name]).map((name) => `${name}: ${before[name]} -> ${after[name]}`);
+}
+
+export function compared(before: Census, after: Census | undefined): string {
+  const counts = Object.entries(before).map(([name, count]) => `${name} ${count} / ${after?.[name as keyof Census]}`);
+  return `At the start / at the end: ${counts.join(", ")}.`;
 }

@@ -11,9 +11,16 @@ function line(cells: readonly Cell[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
+export interface Figures {
+  header: readonly string[];
+  rows: readonly Cell[][];
+  /** What stands below the table. */
+  below: string;
+}
+
 /** @param section the name between the markers of docs/reliability.md. */
-export async function publish(section: string, header: readonly string[], rows: readonly Cell[][]): Promise<void> {
-  const table = [line(header), line(header.map(() => "---")), ...rows.map(line)];
+export async function publish(section: string, { header, rows, below }: Figures): Promise<void> {
+  const table = [line(header), line(header.map(() => "---")), ...rows.map(line), "", below];
   report(`chaos, ${section}, seed ${seed}:`);
   table.forEach(report);
   if (!isFullSize || only !== undefined) return;
@@ -22,6 +29,22 @@ export async function publish(section: string, header: readonly string[], rows: 
   const [before, after] = [text.split(from)[0]!, text.split(to)[1]];
   if (after === undefined) throw new Error(`docs/reliability.md has no place for ${section}`);
   await writeFile(FILE, `${before}${from}\n${table.join("\n")}\n${to}${after}`);
+}
+
+/** A tally for each name. */
+export class Tallies {
+  readonly #tallies = new Map<string, Tally>();
+
+  of(name: string): Tally {
+    let tally = this.#tallies.get(name);
+    if (!tally) this.#tallies.set(name, (tally = new Tally()));
+    return tally;
+  }
+
+  rows(row: (tally: Tally) => Cell[]): Cell[][] {
+    const byName = [...this.#tallies].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return byName.map(([name, tally]) => [name, ...row(tally)]);
+  }
 }
 
 /** Counts by name, as "12 complete, 3 busy". */

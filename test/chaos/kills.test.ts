@@ -6,9 +6,9 @@ import { descendants, startEspeakProcess, startTranscoderProcess } from "../supp
 import { between, pick, type Random } from "../support/random.ts";
 import { createSession } from "../support/session.ts";
 import { startSupervised, type SupervisedGateway } from "../support/supervised.ts";
-import { firstCensus, leaks, PROCESSES, type Census, type Household } from "./census.ts";
+import { compared, firstCensus, grown, lastCensus, PROCESSES, type Census, type Household } from "./census.ts";
 import { expectOfEach } from "./crowd.ts";
-import { publish, Tally } from "./figures.ts";
+import { publish, Tallies } from "./figures.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { listen, type Heard, type Listening } from "./listen.ts";
 import {
@@ -44,6 +44,7 @@ let gateway: SupervisedGateway;
 let engineLine: FaultProxy;
 let household: Household;
 let before: Census;
+let after: Census | undefined;
 let references: References;
 
 beforeAll(async () => {
@@ -57,29 +58,23 @@ beforeAll(async () => {
   before = await firstCensus(household);
 });
 
-const ends = new Map<string, Tally>();
+const ends = new Tallies();
+let longestLossMs = 0;
 
 function count(name: string, end: string, losses: number): void {
-  const tally = ends.get(name) ?? new Tally();
-  ends.set(name, tally);
+  const tally = ends.of(name);
   tally.add("sessions");
   tally.add("resumed", losses > 0 ? 1 : 0);
   tally.add(end);
 }
 
-let longestLossMs = 0;
-
 afterAll(async () => {
   await gateway?.stop();
   engineLine?.stop();
-  const rows: (string | number)[][] = [...ends].map(([what, tally]) => [
-    what,
-    tally.of("sessions"),
-    tally.of("resumed"),
-    tally.others("sessions", "resumed"),
-  ]);
-  rows.push(["longest stretch spoken again", `${longestLossMs} ms`, "", ""]);
-  await publish("kills", ["killed, heard from", "sessions in mid-stream", "resumed", "ended"], rows);
+  const header = ["killed, heard from", "sessions in mid-stream", "resumed", "ended"];
+  const rows = ends.rows((tally) => [tally.of("sessions"), tally.of("resumed"), tally.others("sessions", "resumed")]);
+  const below = `Longest stretch spoken again: ${longestLossMs} ms. ${compared(before, after)}`;
+  await publish("kills", { header, rows, below });
 });
 
 const TEXT =
@@ -226,5 +221,6 @@ it(`${LOST * VICTIMS.length} sessions whose engine, transcoder or gateway never 
 }, 120_000);
 
 it("and leave nothing behind", async () => {
-  expect(await leaks(household, before)).toEqual([]);
+  after = await lastCensus(household, before);
+  expect(grown(before, after)).toEqual([]);
 });

@@ -1,6 +1,7 @@
 /** The line between a client and the gateway: a TCP proxy of one session that is cut and held up as told. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { COMPRESSION } from "../support/cutting-proxy.ts";
 
 export const CUTS = [
@@ -74,36 +75,31 @@ export class Line {
     });
     client.once("close", pair.hangUp);
     gateway.once("close", () => client.end());
-    gateway.on("data", (chunk: Buffer) => this.#forward(chunk, pair));
+    this.#carry(pair).catch(() => client.destroy());
   }
 
-  #forward(chunk: Buffer, pair: Pair): void {
+  async #carry(pair: Pair): Promise<void> {
     const { client, gateway } = pair;
-    const event = this.#events[0];
-    const untilEvent = event ? Math.max(0, event.atByte - this.bytes) : Infinity;
-    const now = chunk.subarray(0, untilEvent);
-    this.bytes += now.length;
-    if (!client.write(now)) {
-      gateway.pause();
-      client.once("drain", () => gateway.resume());
+    for await (const chunk of gateway.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      for (let rest = chunk; ;) {
+        const event = this.#events[0];
+        const now = event ? rest.subarray(0, Math.max(0, event.atByte - this.bytes)) : rest;
+        rest = rest.subarray(now.length);
+        this.bytes += now.length;
+        if (!client.write(now)) await Promise.race([once(client, "drain"), once(client, "close")]);
+        if (client.destroyed) return;
+        if (!event || this.bytes < event.atByte) break;
+        this.#events.shift();
+        if (event.what !== "stall") return this.#cut(event.what, pair);
+        await sleep(event.ms);
+      }
     }
-    if (!event || now.length < untilEvent) return;
-    this.#events.shift();
-    if (event.what !== "stall") return this.#cut(event.what, pair);
-    gateway.pause();
-    setTimeout(() => {
-      if (client.destroyed) return;
-      this.#forward(chunk.subarray(now.length), pair);
-      gateway.resume();
-    }, event.ms);
   }
 
   #cut(how: Cut, { client, gateway, hangUp }: Pair): void {
     this.cuts++;
-    gateway.removeAllListeners("data");
     client.unpipe(gateway);
     if (how === "vanish") {
-      gateway.pause();
       client.off("close", hangUp).destroy();
     } else if (how === "hang_up") {
       client.end();
