@@ -34,8 +34,8 @@ const LOST = sized(20);
 const WAVES = Math.max(VICTIMS.length, sized(200 / WAVE));
 const CROWD = { atOnce: 1, deadlineMs: 120_000 };
 
-/** Twice as fast as it is spoken, so that streams last some seconds: the listener waits so long after each message. */
-const PACE_MS = 50;
+/** Faster than it is spoken, but streams last some seconds: the listener waits so long after each message. */
+const PACE_MS = 65;
 
 /** So little may be on its way, and so little spoken ahead, that every part is at work all the time. */
 const SETTINGS = { WINDOW_BYTES: "16384", TAPE_LEAD_MS: "1000" };
@@ -154,7 +154,7 @@ async function wave(victim: Victim, random: Random): Promise<void> {
   const sessions = await Promise.all(
     requests.map((request) => begin(gateway.url, request, { binary: random() < 0.5 })),
   );
-  await sleep(between(random, 0, 1_500));
+  await sleep(between(random, 0, 1_000));
   const missed = sessions.filter(({ isStreaming }) => !isStreaming).length;
   if (missed > 0) throw new Error(`${missed} sessions were not in mid-stream`);
   await kill(victim);
