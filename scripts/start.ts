@@ -12,6 +12,7 @@ import { parseConfig, SETTING_NAMES } from "../worker/config.ts";
 const HELP = `Starts the gateway on this machine: transcoder, eSpeak engine and wrangler dev.
 
   PORT         where the gateway listens; default 8787
+  STATE_DIR    where sessions are kept; default .wrangler/state
   COQUI_URL    a Coqui engine to use as well, such as http://localhost:8792
   Every setting of the gateway (docs/operations.md) can be given as an environment variable too.
 `;
@@ -188,6 +189,7 @@ function gateway(port: number, variables: Record<string, string>): Part {
       "--inspector-port=0",
       "--enable-containers=false",
       "--show-interactive-dev-session=false",
+      ...(process.env.STATE_DIR ? [`--persist-to=${process.env.STATE_DIR}`] : []),
       ...vars,
     ],
     // Nothing is asked of the Internet: no usage report, no sample of a real request's origin.

@@ -4,14 +4,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { freePort } from "../support/gateway.ts";
 import { descendants } from "../support/processes.ts";
 import { createSession, expectComplete, play, sha256 } from "../support/session.ts";
 import { report } from "../support/report.ts";
+import { startSupervised, type SupervisedGateway } from "../support/supervised.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -19,7 +18,8 @@ let port: number;
 let url: string;
 let supervisor: ChildProcess;
 let folder: string;
-const lines: string[] = [];
+let lines: string[];
+let gateway: SupervisedGateway;
 
 function run(script: string, args: string[], env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [script, ...args], {
@@ -49,17 +49,13 @@ async function until(isTrue: () => boolean | Promise<boolean>, ms: number): Prom
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tts-speak-"));
-  port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  supervisor = run("scripts/start.ts", [], { PORT: String(port) });
-  for (const stream of [supervisor.stdout!, supervisor.stderr!]) {
-    createInterface({ input: stream }).on("line", (line) => lines.push(line));
-  }
-  await until(() => lines.some((line) => line.includes("npm run speak")), 60_000);
+  gateway = await startSupervised();
+  ({ url, supervisor, lines } = gateway);
+  port = Number(new URL(url).port);
 });
 
 afterAll(async () => {
-  if (supervisor.exitCode === null) supervisor.kill("SIGINT");
+  await gateway?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
