@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { freePort } from "../support/gateway.ts";
 import { descendants } from "../support/processes.ts";
 import { createSession, expectComplete, play, sha256 } from "../support/session.ts";
 import { report } from "../support/report.ts";
@@ -157,16 +158,33 @@ it.each(["workerd", "transcoder/main.ts", "espeak/main.ts"])(
   },
 );
 
+/** A process that ended without its parent's notice is a zombie until the system's first process sees it. */
+async function alive(pids: number[]): Promise<string[]> {
+  const states = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => `${pid} (gone) X`)),
+  );
+  return states.filter((stat) => !/\) [ZX]/.test(stat));
+}
+
+it("npm start stops everything when npm is told to stop, and with it only the shell between them", async () => {
+  const other = await freePort();
+  const env = { ...process.env, PORT: String(other), STATE_DIR: folder };
+  const npm = spawn("npm", ["start"], { cwd: root, env, stdio: "ignore" });
+  const answers = async () => (await fetch(`http://127.0.0.1:${other}/healthz`).catch(() => undefined))?.ok === true;
+  await until(answers, 60_000);
+  const started = (await descendants(npm.pid!)).map(({ pid }) => pid);
+  expect(started.length).toBeGreaterThanOrEqual(5);
+  npm.kill("SIGTERM");
+  await until(async () => (await alive(started)).length === 0, 20_000);
+  expect(await answers()).toBe(false);
+});
+
 it("Ctrl-C stops everything and leaves no orphan", async () => {
   const started = (await descendants(supervisor.pid!)).map(({ pid }) => pid);
   expect(started.length).toBeGreaterThanOrEqual(4);
   supervisor.kill("SIGINT");
   const [code] = (await once(supervisor, "exit")) as [number];
   expect(code).toBe(0);
-  // A process that ended without its parent's notice is a zombie until the system's first process sees it.
-  const states = await Promise.all(
-    started.map((pid) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => `${pid} (gone) X`)),
-  );
-  expect(states.filter((stat) => !/\) [ZX]/.test(stat))).toEqual([]);
+  expect(await alive(started)).toEqual([]);
   expect(await isWell()).toBe(false);
 });
