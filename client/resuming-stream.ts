@@ -6,6 +6,7 @@ import {
   RESTARTING,
   RESUMABLE_CLOSE_CODES,
   type EndOfStreamMessage,
+  type NoticeMessage,
   type ServerMessage,
 } from "../protocol/messages.ts";
 import { Connection, type ConnectionTimeouts } from "./connection.ts";
@@ -35,10 +36,12 @@ export interface StreamOptions {
   resumeForMs?: number;
   /** Called when a connection was lost (1006) or closed, before the next one is made, which goes on after seq `after`. */
   onReconnect?: (after: number, closeCode: number) => void;
+  /** Called when another voice goes on, and again for each connection that comes after it. */
+  onNotice?: (notice: NoticeMessage) => void;
 }
 
-/** The silence is as long as the gateway lets a connection stall, and leaves half of its grace to come back in. */
-const TIMEOUTS: ConnectionTimeouts = { openMs: 10_000, silenceMs: 30_000 };
+/** The silence is longer than the gateway asks an engine that hangs (3 times 10 s), and leaves some of its 60 s of grace. */
+const TIMEOUTS: ConnectionTimeouts = { openMs: 10_000, silenceMs: 40_000 };
 
 const RESUME_FOR_MS = 60_000;
 
@@ -171,6 +174,7 @@ export class ResumingStream {
   #connect(): Connection {
     const url = new URL(this.#wsUrl);
     if (this.#received > 0) url.searchParams.set("after", String(this.#received));
+    if (this.#options.onNotice) url.searchParams.set("notices", "1");
     const protocols = this.#options.binary ? [BINARY_SUBPROTOCOL] : [];
     // From an ack on, also of nothing, the gateway bounds what it sends to a reader that takes its time.
     const greeting = { type: "ack", seq: this.#consumed } as const;
@@ -190,6 +194,8 @@ export class ResumingStream {
         const { code, reason, message: text, retry_after_ms: retryAfterMs } = message;
         if (reason === RESTARTING) return { closeCode: CLOSE.restart, retryAfterMs };
         throw new TtsError(code, reason, text, retryAfterMs);
+      } else if (message.type === "notice") {
+        this.#options.onNotice?.(message);
       }
     }
     return connection;

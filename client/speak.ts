@@ -21,6 +21,8 @@ const HELP = `Speaks a text through a running gateway (npm start), while it is b
   -l, --language TAG  BCP 47, such as en-US; default: the voice's own
   -f, --format NAME   ${FORMATS.join(", ")}; default: mp3, or by the ending of -o
   -r, --rate HZ       sample rate; default: the voice's own, or the nearest the format has
+      --fallback PROVIDER/VOICE
+                      goes on where the voice before cannot; may be given up to four times
   -o, --output FILE   default: speech.<format>; "-" is standard output
       --url URL       the gateway; default http://localhost:8787, or GATEWAY_URL
       --list          lists voices, those of --provider and --language if given
@@ -38,6 +40,7 @@ function parseCommandLine() {
       language: { type: "string", short: "l" },
       format: { type: "string", short: "f" },
       rate: { type: "string", short: "r" },
+      fallback: { type: "string", multiple: true, default: [] },
       output: { type: "string", short: "o" },
       url: { type: "string", default: process.env.GATEWAY_URL ?? "http://localhost:8787" },
       list: { type: "boolean", default: false },
@@ -110,11 +113,18 @@ function chooseRate({ rate }: Arguments): number | undefined {
   throw new UsageError(`--rate ${rate}: give a whole number of Hz, such as 24000`);
 }
 
+function parseFallback(choice: string): { provider: string; voice: string } {
+  const [, provider, voice] = /^([^/]+)\/(.+)$/.exec(choice) ?? [];
+  if (provider && voice) return { provider, voice };
+  throw new UsageError(`--fallback ${choice}: give PROVIDER/VOICE, such as mock_tone/en-US-mock-1`);
+}
+
 async function speak(client: TtsClient, args: Arguments, text: string): Promise<void> {
   const sampleRateHz = chooseRate(args);
   const format = chooseFormat(args);
   const provider = await chooseProvider(client, args);
   const output = args.output ?? `speech.${FORMAT_TRAITS[format].extension}`;
+  const fallback = args.fallback.map(parseFallback);
   const progress = new Progress();
   const stream = client.speak(
     {
@@ -124,9 +134,11 @@ async function speak(client: TtsClient, args: Arguments, text: string): Promise<
       target_format: format,
       ...(sampleRateHz !== undefined && { sample_rate_hz: sampleRateHz }),
       ...(args.language && { language: args.language }),
+      ...(fallback.length > 0 && { fallback }),
     },
     {
       signal: interrupted(),
+      onNotice: ({ message, provider: next, voice }) => progress.note(`${message}; ${next}/${voice} goes on`),
       onReconnect: (after, code) => progress.note(`connection lost (${code}), resuming after ${after}`),
     },
   );
@@ -182,9 +194,10 @@ async function main(): Promise<void> {
 }
 
 function explain(error: unknown): string {
-  if (error instanceof TtsError) return `${error.reason}: ${error.message}`;
-  if (error instanceof TypeError && error.message === "fetch failed") {
-    return "no gateway answers there: npm start runs one, and GATEWAY_URL or --url says where it is";
+  if (error instanceof TtsError) {
+    const { reason, message, retryAfterMs } = error;
+    const hint = reason === "unreachable" ? ": npm start runs one, and GATEWAY_URL or --url says where it is" : "";
+    return `${reason}: ${message}${hint}${retryAfterMs ? `; try again in ${Math.ceil(retryAfterMs / 1000)} s` : ""}`;
   }
   return error instanceof Error ? error.message : String(error);
 }

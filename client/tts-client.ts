@@ -33,26 +33,41 @@ async function checked(response: Response): Promise<Response> {
 export class TtsClient {
   readonly #baseUrl: string;
 
-  /** @param baseUrl the gateway's address, such as http://localhost:8787 */
+  /**
+   * @param baseUrl the gateway's address, such as http://localhost:8787
+   * @throws TypeError if it is none.
+   */
   constructor(baseUrl: string) {
+    if (!/^https?:\/\//.test(baseUrl)) throw new TypeError(`${baseUrl} is no address such as http://localhost:8787`);
     this.#baseUrl = baseUrl.replace(/\/+$/, "");
   }
 
   /** @throws TtsError */
   async voices(filter: { provider?: string; language?: string } = {}): Promise<Voice[]> {
-    const response = await checked(await fetch(`${this.#baseUrl}/v1/voices?${new URLSearchParams(filter).toString()}`));
+    const response = await this.#fetch(`/v1/voices?${new URLSearchParams(filter).toString()}`);
     return ((await response.json()) as { voices: Voice[] }).voices;
   }
 
   /** @throws TtsError */
   async createSession(request: CreateSessionRequest, signal?: AbortSignal): Promise<CreateSessionResponse> {
-    const response = await fetch(`${this.#baseUrl}/v1/tts/sessions`, {
+    const response = await this.#fetch("/v1/tts/sessions", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(request),
       ...(signal && { signal }),
     });
-    return (await (await checked(response)).json()) as CreateSessionResponse;
+    return (await response.json()) as CreateSessionResponse;
+  }
+
+  async #fetch(path: string, init?: RequestInit): Promise<Response> {
+    let response;
+    try {
+      response = await fetch(this.#baseUrl + path, init);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // the signal's reason
+      throw new TtsError(0, "unreachable", `no gateway answers at ${this.#baseUrl}`);
+    }
+    return checked(response);
   }
 
   /**

@@ -1,7 +1,7 @@
-/** What the gateway answered instead of speech, or `connection_lost`. */
+/** What the gateway answered instead of speech; or `unreachable`, or `connection_lost` of a stream under way. */
 export class TtsError extends Error {
   override name = "TtsError";
-  /** As an HTTP status; of a lost connection, the WebSocket's close code. */
+  /** As an HTTP status; of a lost connection, the WebSocket's close code; of an unreachable gateway 0. */
   readonly code: number;
   /** The gateway's word for it, as docs/protocol.md lists them. */
   readonly reason: string;

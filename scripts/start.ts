@@ -12,6 +12,7 @@ import { parseConfig, SETTING_NAMES } from "../worker/config.ts";
 const HELP = `Starts the gateway on this machine: transcoder, eSpeak engine and wrangler dev.
 
   PORT         where the gateway listens; default 8787
+  STATE_DIR    where sessions are kept; default .wrangler/state
   COQUI_URL    a Coqui engine to use as well, such as http://localhost:8792
   Every setting of the gateway (docs/operations.md) can be given as an environment variable too.
 `;
@@ -25,6 +26,9 @@ const PROBES_AT_START = 120;
 
 /** First pause before a part that died is started again; doubled up to the longest while it keeps dying. */
 const RESTART_MS = { first: 250, longest: 5_000 } as const;
+
+/** How often it is looked whether npm is still there. */
+const PARENT_MS = 500;
 
 /** How long a part may take to stop before it is killed. */
 const STOP_MS = 5_000;
@@ -98,9 +102,9 @@ class Supervised {
   async #keepRunning(): Promise<void> {
     const { name } = this.#part;
     let pauseMs: number = RESTART_MS.first;
-    while (!isStopping) {
+    for (let isAgain = false; !isStopping; isAgain = true) {
       const startedAt = Date.now();
-      const why = await this.#runOnce();
+      const why = await this.#runOnce(isAgain);
       if (isStopping) return;
       if (Date.now() - startedAt > RESTART_MS.longest) pauseMs = RESTART_MS.first;
       say(name, `${why}; starting it again`);
@@ -110,7 +114,7 @@ class Supervised {
   }
 
   /** @returns why it ended. */
-  async #runOnce(): Promise<string> {
+  async #runOnce(isAgain: boolean): Promise<string> {
     const { name, args, env } = this.#part;
     const child = spawn(process.execPath, args, {
       env: { ...process.env, ...env },
@@ -125,7 +129,12 @@ class Supervised {
         if (line.includes(WRANGLER_CRASH)) crashed.resolve();
       });
     }
+    const startedAt = performance.now();
     const ended = new AbortController();
+    if (isAgain) {
+      const isBack = () => say(name, `is back after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+      void this.ready(ended.signal).then(isBack, () => {});
+    }
     const exit = once(child, "exit").then(([code, signal]) => `died (${signal ?? `exit code ${code}`})`);
     const crash = crashed.promise.then(() => "crashed");
     const silent = this.#missesProbes(ended.signal).then(() => "does not answer any more");
@@ -144,8 +153,10 @@ class Supervised {
     }
   }
 
-  async ready(): Promise<void> {
-    while (!isStopping && !(await answers(this.#part.probeUrl))) await sleep(100);
+  /** @throws when it has `ended` before. */
+  async ready(ended?: AbortSignal): Promise<void> {
+    while (!isStopping && !(await answers(this.#part.probeUrl))) await sleep(100, undefined, { signal: ended });
+    ended?.throwIfAborted();
   }
 
   async stop(): Promise<void> {
@@ -188,6 +199,7 @@ function gateway(port: number, variables: Record<string, string>): Part {
       "--inspector-port=0",
       "--enable-containers=false",
       "--show-interactive-dev-session=false",
+      ...(process.env.STATE_DIR ? [`--persist-to=${process.env.STATE_DIR}`] : []),
       ...vars,
     ],
     // Nothing is asked of the Internet: no usage report, no sample of a real request's origin.
@@ -221,6 +233,11 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
+  // npm hands a signal to the shell between us, which may die of it without a word: then we have another parent.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event === "start") {
+    setInterval(() => process.ppid !== parent && void stop(), PARENT_MS).unref();
+  }
 
   await Promise.all(parts.map((part) => part.ready()));
   const wrangler = gateway(port, {

@@ -3,8 +3,7 @@
  * and whatever was heard of it is what every other listener hears.
  */
 import type { AudioFormat } from "../../protocol/formats.ts";
-import { createSession, expectComplete, play, sha256, type SessionRequest, type Stream } from "../support/session.ts";
-import { Line } from "./line.ts";
+import { expectComplete, play, sha256, speak, type SessionRequest, type Stream } from "../support/session.ts";
 import type { Heard } from "./listen.ts";
 
 /** Trouble of upstreams, as docs/protocol.md lists it. */
@@ -37,8 +36,6 @@ export interface Reference {
   audio: Buffer[];
   durationMs: number;
   bytes: number;
-  /** What went to the client for it. */
-  wireBytes: number;
 }
 
 /** What uninterrupted sessions brought, heard by a plain client and each asked for only once. */
@@ -51,21 +48,17 @@ export class References {
     this.#url = url;
   }
 
-  of(request: Request, binary = false): Promise<Reference> {
-    const key = JSON.stringify([request, binary]);
+  of(request: Request): Promise<Reference> {
+    const key = JSON.stringify(request);
     let reference = this.#known.get(key);
-    if (!reference) this.#known.set(key, (reference = this.#listen(request, binary)));
+    if (!reference) this.#known.set(key, (reference = this.#listen(request)));
     return reference;
   }
 
-  async #listen(request: Request, binary: boolean): Promise<Reference> {
-    const line = await Line.open(this.#url);
-    const { wsUrl } = await createSession(this.#url, request);
-    const stream = await play(line.through(wsUrl), { binary });
-    line.close();
+  async #listen(request: Request): Promise<Reference> {
+    const stream = await speak(this.#url, request);
     const { duration_ms: durationMs, bytes } = expectComplete(stream);
-    const audio = stream.audio.map(({ data }) => data);
-    return { sha256: sha256(stream.bytes), audio, durationMs, bytes, wireBytes: line.bytes };
+    return { sha256: sha256(stream.bytes), audio: stream.audio.map(({ data }) => data), durationMs, bytes };
   }
 }
 

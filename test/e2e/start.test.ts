@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -12,6 +11,7 @@ import { freePort } from "../support/gateway.ts";
 import { descendants } from "../support/processes.ts";
 import { createSession, expectComplete, play, sha256 } from "../support/session.ts";
 import { report } from "../support/report.ts";
+import { startSupervised, type SupervisedGateway } from "../support/supervised.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -19,7 +19,8 @@ let port: number;
 let url: string;
 let supervisor: ChildProcess;
 let folder: string;
-const lines: string[] = [];
+let lines: string[];
+let gateway: SupervisedGateway;
 
 function run(script: string, args: string[], env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [script, ...args], {
@@ -49,17 +50,13 @@ async function until(isTrue: () => boolean | Promise<boolean>, ms: number): Prom
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tts-speak-"));
-  port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  supervisor = run("scripts/start.ts", [], { PORT: String(port) });
-  for (const stream of [supervisor.stdout!, supervisor.stderr!]) {
-    createInterface({ input: stream }).on("line", (line) => lines.push(line));
-  }
-  await until(() => lines.some((line) => line.includes("npm run speak")), 60_000);
+  gateway = await startSupervised();
+  ({ url, supervisor, lines } = gateway);
+  port = Number(new URL(url).port);
 });
 
 afterAll(async () => {
-  if (supervisor.exitCode === null) supervisor.kill("SIGINT");
+  await gateway?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -161,16 +158,33 @@ it.each(["workerd", "transcoder/main.ts", "espeak/main.ts"])(
   },
 );
 
+/** A process that ended without its parent's notice is a zombie until the system's first process sees it. */
+async function alive(pids: number[]): Promise<string[]> {
+  const states = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => `${pid} (gone) X`)),
+  );
+  return states.filter((stat) => !/\) [ZX]/.test(stat));
+}
+
+it("npm start stops everything when npm is told to stop, and with it only the shell between them", async () => {
+  const other = await freePort();
+  const env = { ...process.env, PORT: String(other), STATE_DIR: folder };
+  const npm = spawn("npm", ["start"], { cwd: root, env, stdio: "ignore" });
+  const answers = async () => (await fetch(`http://127.0.0.1:${other}/healthz`).catch(() => undefined))?.ok === true;
+  await until(answers, 60_000);
+  const started = (await descendants(npm.pid!)).map(({ pid }) => pid);
+  expect(started.length).toBeGreaterThanOrEqual(5);
+  npm.kill("SIGTERM");
+  await until(async () => (await alive(started)).length === 0, 20_000);
+  expect(await answers()).toBe(false);
+});
+
 it("Ctrl-C stops everything and leaves no orphan", async () => {
   const started = (await descendants(supervisor.pid!)).map(({ pid }) => pid);
   expect(started.length).toBeGreaterThanOrEqual(4);
   supervisor.kill("SIGINT");
   const [code] = (await once(supervisor, "exit")) as [number];
   expect(code).toBe(0);
-  // A process that ended without its parent's notice is a zombie until the system's first process sees it.
-  const states = await Promise.all(
-    started.map((pid) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => `${pid} (gone) X`)),
-  );
-  expect(states.filter((stat) => !/\) [ZX]/.test(stat))).toEqual([]);
+  expect(await alive(started)).toEqual([]);
   expect(await isWell()).toBe(false);
 });

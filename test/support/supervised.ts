@@ -1,6 +1,9 @@
 /** The whole product as `npm start` runs it: every part is started again when it dies. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -26,9 +29,10 @@ const START_MS = 60_000;
 export async function startSupervised(env: Record<string, string> = {}): Promise<SupervisedGateway> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const state = await mkdtemp(join(tmpdir(), "tts-gateway-"));
   const supervisor = spawn(process.execPath, ["scripts/start.ts"], {
     cwd: root,
-    env: { ...process.env, PORT: String(port), ...env },
+    env: { ...process.env, PORT: String(port), STATE_DIR: state, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];
@@ -46,10 +50,12 @@ export async function startSupervised(env: Record<string, string> = {}): Promise
     return (JSON.parse(line.slice(line.indexOf("{"))) as { url: string }).url;
   };
   const stop = async () => {
-    if (supervisor.exitCode !== null || supervisor.signalCode !== null) return;
-    const exited = once(supervisor, "exit");
-    supervisor.kill("SIGINT");
-    await exited;
+    if (supervisor.exitCode === null && supervisor.signalCode === null) {
+      const exited = once(supervisor, "exit");
+      supervisor.kill("SIGINT");
+      await exited;
+    }
+    await rm(state, { recursive: true, force: true, maxRetries: 5 });
   };
   while (!lines.some((line) => line.includes("npm run speak"))) {
     if (supervisor.exitCode !== null) throw new Error(lines.join("\n"));

@@ -111,11 +111,24 @@ describe("the client's stream", () => {
 
   it("passes over messages of a type it does not know", async () => {
     gateway.serve = (socket) => {
-      socket.send('{"type":"notice","reason":"fallback"}');
+      socket.send('{"type":"word","start":0}');
       socket.send(audio(1));
       socket.send(eos(1));
     };
     expect(text((await heardStream()).chunks)).toEqual(["audio 1"]);
+  });
+
+  it("tells of notices, and asks the gateway for them only then", async () => {
+    const notice = { type: "notice", reason: "provider_failed", provider: "q", voice: "w" };
+    gateway.serve = (socket) => {
+      socket.send(JSON.stringify(notice));
+      socket.send(audio(1));
+      socket.send(eos(1));
+    };
+    const onNotice = vi.fn<(notice: unknown) => void>();
+    expect(text((await heardStream({ onNotice })).chunks)).toEqual(["audio 1"]);
+    expect(onNotice.mock.calls).toEqual([[notice]]);
+    expect(gateway.heard[0]).toBe("/v1/tts/stream/id?notices=1");
   });
 
   it("cancels the session when its reader leaves early", async () => {
@@ -141,6 +154,14 @@ describe("the client's stream", () => {
 });
 
 describe("the client's requests", () => {
+  it("throw that nobody answers", async () => {
+    const nobody = new TtsClient("http://127.0.0.1:1");
+    const refused = { code: 0, reason: "unreachable", message: "no gateway answers at http://127.0.0.1:1" };
+    await expect(nobody.voices()).rejects.toMatchObject(refused);
+    await expect(nobody.createSession({ provider: "p", voice: "v", text: "t" })).rejects.toMatchObject(refused);
+    expect(() => new TtsClient("localhost:8787")).toThrow("no address such as http://localhost:8787");
+  });
+
   it("throw the gateway's problem", async () => {
     const problem = { status: 503, reason: "not_ready", detail: "wait" };
     await using server = await fakeServer(json(problem, 503, { "retry-after": "2" }));

@@ -474,6 +474,13 @@ describe("where a voice fails", () => {
     expect(tape.position.changes).toMatchObject([{ samples: 10, isCut: false }]);
   });
 
+  it("by hanging, the next one is not made to wait for a second try", async () => {
+    const first = new ScriptedProvider(["hang"]);
+    const second = new ScriptedProvider([format, audio(5)]);
+    const { failure, ms } = await outcome(recordingOn(tape), [speakerOf(first), speakerOf(second)]);
+    expect([failure, ms, first.asked.length]).toEqual([undefined, limits.firstAudioTimeoutMs, 1]);
+  });
+
   it("in the middle of a segment, the segment ends there and the next voice speaks the next one", async () => {
     const first = new ScriptedProvider([format, audio(10), broken()]);
     const second = new ScriptedProvider([format, audio(20, 10)]);

@@ -54,7 +54,9 @@ async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>
   if (!response.ok) {
     await response.body?.cancel();
     if (response.status === NO_CONTAINER)
-      throw new GatewayError("invalid_request", "provider: there is no container for it here", { field: "provider" });
+      throw new GatewayError("invalid_request", "provider: it has neither an address nor a container here", {
+        field: "provider",
+      });
     throw new Error(`${path} answered ${response.status}`);
   }
   return schema.parse(await response.json());

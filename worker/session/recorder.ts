@@ -222,7 +222,9 @@ async function recordSegment(recording: Recording, speaker: Speaker, signal: Abo
       const waitMs = isBusy ? busyWaitMs(error.retryAfterMs) : backoffMs(++failures);
       const isGone = (isUnderWay && (isBusy || reason === "unreachable")) || (isAlone && reason === "not_ready");
       const until = isGone ? Math.max(busyUntil, goneUntil) : isBusy ? busyUntil : undefined;
-      const isLast = until === undefined ? failures >= limits.attempts : Date.now() + waitMs > until;
+      // A listener who has waited for so long is not made to wait as long again, if another voice can speak.
+      const attempts = reason === "timeout" && !isAlone ? 1 : limits.attempts;
+      const isLast = until === undefined ? failures >= attempts : Date.now() + waitMs > until;
       const mayGoOn = tape.position.samples === before || (isAlone && (isBusy || CUT_OFF.has(reason)));
       if (again === "never" || isLast || !mayGoOn) throw toGatewayError(error, speaker, recording);
       counts.retries++;
