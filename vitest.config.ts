@@ -2,7 +2,14 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const node = (name: string, timeoutMs: number, include = [`test/${name}/**/*.test.ts`], exclude: string[] = []) => ({
-  test: { name, include, exclude, testTimeout: timeoutMs, hookTimeout: timeoutMs },
+  test: {
+    name,
+    include,
+    exclude,
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+    expect: { poll: { timeout: timeoutMs / 2 } },
+  },
 });
 
 /** Needs the engine's Python environment: npm run test:coqui. */

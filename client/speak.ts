@@ -183,6 +183,8 @@ function interrupted(): AbortSignal {
 async function main(): Promise<void> {
   const args = parseCommandLine();
   if (args.help) return void process.stdout.write(HELP);
+  if (!/^https?:\/\//.test(args.url))
+    throw new UsageError(`--url ${args.url}: give an address such as http://localhost:8787`);
   const client = new TtsClient(args.url);
   if (args.list) {
     const { provider, language } = args;

@@ -1,8 +1,10 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startFakeEngine, type FakeEngine } from "../fakes/engine.ts";
 import { decodeStream } from "../support/decode-stream.ts";
-import { freePort, startGateway, type RunningGateway } from "../support/gateway.ts";
+import { startGateway, type RunningGateway } from "../support/gateway.ts";
 import { startEspeakProcess, startTranscoderProcess, type RunningService } from "../support/processes.ts";
 import { createSession, expectComplete, play, post, sha256, statusOf, Stream } from "../support/session.ts";
 import { rms } from "../transcoder/signal.ts";
@@ -133,9 +135,13 @@ describe("a voice that fails, with another to take over", () => {
 });
 
 describe("a provider that was never there", () => {
+  // Held by one that hangs up on everybody, or another process might come to be there.
+  const nobody = createServer((socket) => socket.destroy());
   let deadPort: number;
   beforeAll(async () => {
-    deadPort = await freePort();
+    nobody.listen(0, "127.0.0.1");
+    await once(nobody, "listening");
+    deadPort = (nobody.address() as AddressInfo).port;
   });
   const gateway = withGateway(() => ({ COQUI_URL: `http://127.0.0.1:${deadPort}` }));
 
@@ -146,9 +152,17 @@ describe("a provider that was never there", () => {
     expect(stream.notices).toMatchObject([{ reason: "provider_failed", ...ESPEAK }]);
   });
 
+  it("is refused where there is nobody else", async () => {
+    const response = await post(gateway.url, { ...FAKE, text: FIRST });
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ reason: "not_ready" });
+  });
+
   it("speaks after all, at its own rate, if it is there when it is asked", async () => {
     const text = `${FIRST} ${SECOND}`;
     const { id, wsUrl } = await createSession(gateway.url, { ...FAKE, text, fallback: [ESPEAK] });
+    nobody.close();
+    await once(nobody, "close");
     const late = await startFakeEngine(deadPort);
     const stream = await play(`${wsUrl}?notices=1`);
     await late.stop();
@@ -156,12 +170,6 @@ describe("a provider that was never there", () => {
     expect(Math.abs(expectComplete(stream).duration_ms - spokenMs)).toBeLessThan(10);
     expect([late.texts, stream.notices]).toEqual([[FIRST, SECOND], []]);
     expect((await statusOf(gateway.url, id)).sample_rate_hz).toBe(22_050);
-  });
-
-  it("is refused where there is nobody else", async () => {
-    const response = await post(gateway.url, { ...FAKE, text: FIRST });
-    expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ reason: "not_ready" });
   });
 });
 

@@ -344,6 +344,7 @@ describe("whatever happens to a circuit", () => {
     let probes = new Set<number>();
     eachStep((step, circuit, _nowMs, go) => {
       const before = circuit.phase;
+      if (before.number === 0) probes = new Set();
       go();
       if (before.state === "half_open" && step.do === "settle") {
         const lease = before.number - step.back;
@@ -352,9 +353,9 @@ describe("whatever happens to a circuit", () => {
         expect(circuit.phase.state).toBe(closes ? "closed" : reopens ? "open" : "half_open");
       }
       if (circuit.phase === before) return;
-      const { state, number, trips } = circuit.phase;
-      if (state === "closed" || trips > before.trips) probes = new Set();
-      else probes.add(number); // also that of a probe given back, which nobody has a lease by
+      const { phase } = circuit;
+      if (phase.state === "closed" || phase.trippedAs === phase.number) probes = new Set();
+      else probes.add(phase.number); // also that of a probe given back, which nobody has a lease by
     });
   });
 

@@ -159,7 +159,6 @@ describe("the client's requests", () => {
     const refused = { code: 0, reason: "unreachable", message: "no gateway answers at http://127.0.0.1:1" };
     await expect(nobody.voices()).rejects.toMatchObject(refused);
     await expect(nobody.createSession({ provider: "p", voice: "v", text: "t" })).rejects.toMatchObject(refused);
-    expect(() => new TtsClient("localhost:8787")).toThrow("no address such as http://localhost:8787");
   });
 
   it("throw the gateway's problem", async () => {
