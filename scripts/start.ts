@@ -131,32 +131,36 @@ class Supervised {
     }
     const startedAt = performance.now();
     const ended = new AbortController();
-    if (isAgain) {
-      const isBack = () => say(name, `is back after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
-      void this.ready(ended.signal).then(isBack, () => {});
-    }
+    const onWell = () => {
+      if (isAgain) say(name, `is back after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+    };
     const exit = once(child, "exit").then(([code, signal]) => `died (${signal ?? `exit code ${code}`})`);
     const crash = crashed.promise.then(() => "crashed");
-    const silent = this.#missesProbes(ended.signal).then(() => "does not answer any more");
+    const silent = this.#missesProbes(ended.signal, onWell).then(() => "does not answer any more");
     const why = await Promise.race([exit, silent, crash]);
     ended.abort();
     await stopGroup(child);
     return why;
   }
 
-  /** Resolves when the part has not been well for a while. */
-  async #missesProbes(ended: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the part has not been well for a while.
+   * @param onWell called once, when it is well for the first time.
+   */
+  async #missesProbes(ended: AbortSignal, onWell: () => void): Promise<void> {
     let left = PROBES_AT_START;
+    let wasWell = false;
     while (!ended.aborted && left > 0) {
       await sleep(PROBE_MS);
-      left = (await answers(this.#part.probeUrl)) ? PROBES_MISSED : left - 1;
+      const isWell = await answers(this.#part.probeUrl);
+      left = isWell ? PROBES_MISSED : left - 1;
+      if (isWell && !wasWell && !ended.aborted) onWell();
+      wasWell ||= isWell;
     }
   }
 
-  /** @throws when it has `ended` before. */
-  async ready(ended?: AbortSignal): Promise<void> {
-    while (!isStopping && !(await answers(this.#part.probeUrl))) await sleep(100, undefined, { signal: ended });
-    ended?.throwIfAborted();
+  async ready(): Promise<void> {
+    while (!isStopping && !(await answers(this.#part.probeUrl))) await sleep(100);
   }
 
   async stop(): Promise<void> {
