@@ -3,6 +3,8 @@ import { KINDS } from "../../worker/containers/kinds.ts";
 import { containerUpstream } from "../../worker/containers/upstream.ts";
 import type { Upstream } from "../../worker/upstream.ts";
 
+// Every class that wrangler.toml names has to be here.
+export { CircuitBreaker } from "../../worker/breaker/circuit-breaker.ts";
 export { CoquiContainer, EspeakContainer, TranscoderContainer } from "../../worker/containers/host.ts";
 export { Session } from "../../worker/session/session.ts";
 

@@ -71,6 +71,10 @@ export async function startGateway(
   const url = `http://127.0.0.1:${port}`;
   while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) {
     if (child.exitCode !== null) throw new Error(`wrangler dev ended:\n${output}`);
+    if (output.includes("[ERROR]")) {
+      process.kill(-child.pid!, "SIGKILL"); // of some errors it does not end, but waits for a change
+      throw new Error(`wrangler dev says:\n${output}`);
+    }
     await sleep(100);
   }
   const stop = async () => {
