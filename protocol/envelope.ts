@@ -6,6 +6,7 @@
  * Raw bytes are not enough: some hops turn a cut stream into a clean end of body, and raw bytes carry neither packet
  * borders nor timing. The layout is that of the Connect protocol's streaming messages.
  */
+import { concat } from "./bytes.ts";
 
 /** Largest payload one envelope may carry, in bytes. */
 export const MAX_PAYLOAD_BYTES = 1024 * 1024;
@@ -172,7 +173,7 @@ export class EnvelopeDecoder {
     this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
     if (this.#pendingBytes < this.#neededBytes) return;
-    const bytes = this.#join();
+    const bytes = concat(this.#pending);
     let at = 0;
     for (;;) {
       this.#neededBytes = HEADER_BYTES;
@@ -192,17 +193,6 @@ export class EnvelopeDecoder {
     }
     this.#pending = [bytes.subarray(at)];
     this.#pendingBytes = bytes.length - at;
-  }
-
-  #join(): Uint8Array {
-    if (this.#pending.length === 1) return this.#pending[0]!;
-    const bytes = new Uint8Array(this.#pendingBytes);
-    let at = 0;
-    for (const piece of this.#pending) {
-      bytes.set(piece, at);
-      at += piece.length;
-    }
-    return bytes;
   }
 
   /**

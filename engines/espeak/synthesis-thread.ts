@@ -2,6 +2,7 @@
 import { parentPort } from "node:worker_threads";
 import loadEspeak, { type EspeakVoice } from "@echogarden/espeak-ng-emscripten";
 import { encodeAudio, encodeEvent } from "../../protocol/envelope.ts";
+import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
 import { PieceFlow } from "./piece-flow.ts";
 import { pauseAfterMs, speakable, wordLocator } from "./spoken-text.ts";
 import type { JobMessage, ThreadMessage } from "./thread-pool.ts";
@@ -54,7 +55,7 @@ function synthesize({ text, identifier, speed }: SynthesisTask, emit: (bytes: Ui
   });
   // eSpeak pauses between sentences but not after the last one, and a text may come here sentence by sentence.
   const pause = Math.round((pauseAfterMs(text) / speed / 1000) * sampleRate);
-  if (pause > 0) emit(encodeAudio(pause, new Uint8Array(pause * 2)));
+  if (pause > 0) emit(encodeAudio(pause, new Uint8Array(pause * BYTES_PER_SAMPLE)));
 }
 
 // Until V8 has compiled what a sentence needs, the first one takes 150 ms instead of 30.

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort, startGateway, type RunningGateway } from "../support/gateway.ts";
 import { report } from "../support/report.ts";
 import { createSession, expectComplete, post, sha256, speak, statusOf, Stream } from "../support/session.ts";
-import { hasCoqui, makeTinyModel, startCoqui, untilReady, type CoquiProcess } from "./coqui-process.ts";
+import { hasCoqui, makeTinyModel, startCoqui, type CoquiProcess } from "./coqui-process.ts";
+import { untilReady } from "./speech.ts";
 
 const SENTENCE = "The quick brown fox jumps over the lazy dog and then it goes home again";
 const sentences = (count: number) => Array.from({ length: count }, (_, i) => `${SENTENCE} number ${i}.`).join(" ");

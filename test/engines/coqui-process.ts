@@ -5,7 +5,6 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("../../engines/coqui", import.meta.url));
@@ -52,8 +51,4 @@ export async function startCoqui(
     await exited;
   };
   return { url, stop };
-}
-
-export async function untilReady(url: string): Promise<void> {
-  while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) await sleep(50);
 }

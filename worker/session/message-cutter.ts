@@ -1,4 +1,5 @@
 /** Cuts an encoded stream into the numbered messages a client gets. */
+import { concat } from "../../protocol/bytes.ts";
 import type { Packet } from "../transcoder.ts";
 
 export interface Message {
@@ -23,17 +24,6 @@ export function mostMessages(tapeMs: number): number {
   return Math.ceil((tapeMs + UNRECORDED_MS) / MESSAGE_MS) + 1;
 }
 
-function concat(packets: readonly Packet[]): Uint8Array {
-  if (packets.length === 1) return packets[0]!.data;
-  const bytes = new Uint8Array(packets.reduce((sum, { data }) => sum + data.length, 0));
-  let at = 0;
-  for (const { data } of packets) {
-    bytes.set(data, at);
-    at += data.length;
-  }
-  return bytes;
-}
-
 /** Message N depends on the packets alone, never on when they came: it is the same for every listener. */
 export async function* cutMessages(packets: AsyncIterable<Packet>, sampleRateHz: number): AsyncGenerator<Message> {
   const toMs = (samples: number) => Math.round((samples / sampleRateHz) * 1000);
@@ -43,7 +33,7 @@ export async function* cutMessages(packets: AsyncIterable<Packet>, sampleRateHz:
   let end = 0;
   let endByte = 0;
   const cut = (): Message => {
-    const data = concat(held);
+    const data = concat(held.map((packet) => packet.data));
     endByte += data.length;
     const message = { seq: ++seq, startMs: toMs(start), endMs: toMs(end), endByte, data };
     held = [];

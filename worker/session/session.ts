@@ -226,8 +226,7 @@ export class Session extends DurableObject {
     this.#letGo();
     const life = this.#life!;
     if (life.final) return this.#pipeline?.stopPlaying();
-    const firstAudioAt = life.firstAudioAt ?? this.#pipeline?.outbox.firstSentAt;
-    this.#life = { ...life, droppedAt: Date.now(), ...(firstAudioAt && { firstAudioAt }) };
+    this.#life = { ...life, ...this.#firstAudio(), droppedAt: Date.now() };
     await this.#save({ allowUnconfirmed: true });
   }
 
@@ -270,9 +269,13 @@ export class Session extends DurableObject {
 
   /** How far the work has come. */
   #progress() {
-    const firstAudioAt = this.#life!.firstAudioAt ?? this.#pipeline?.outbox.firstSentAt;
     const { counts } = this.#open();
-    return { ...(firstAudioAt && { firstAudioAt }), counts, notices: this.#notices() };
+    return { ...this.#firstAudio(), counts, notices: this.#notices() };
+  }
+
+  #firstAudio(): Pick<Lifecycle, "firstAudioAt"> {
+    const firstAudioAt = this.#life!.firstAudioAt ?? this.#pipeline?.outbox.firstSentAt;
+    return firstAudioAt === undefined ? {} : { firstAudioAt };
   }
 
   #failure(error: unknown): Failure {
