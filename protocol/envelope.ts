@@ -24,6 +24,8 @@ export interface FormatEvent {
   sample_rate: number;
   /** Encoder delay, in samples at `sample_rate`; absent means none. */
   delay?: number;
+  /** Samples in one of the encoder's packets, at `sample_rate`; only the stream's last may have fewer. */
+  frame?: number;
 }
 
 /** A word is about to be heard; sent before the audio that holds it. */
@@ -115,7 +117,8 @@ function parseEvent(payload: Uint8Array): StreamEvent | undefined {
       throw new EnvelopeError("a format event's sample_rate must be a positive whole number");
     }
     const delay = isCount(value.delay) ? { delay: value.delay } : {};
-    return { type: "format", sample_rate: value.sample_rate, ...delay };
+    const frame = isCount(value.frame) && value.frame > 0 ? { frame: value.frame } : {};
+    return { type: "format", sample_rate: value.sample_rate, ...delay, ...frame };
   }
   if (value.type === "word") {
     const { start, length, sample } = value;

@@ -21,6 +21,11 @@ export interface FormatTraits {
   isRawPcm: boolean;
   /** The only rates it has, in Hz, ascending; absent: every whole number of {@link RATE_RANGE_HZ}. */
   rates?: readonly number[];
+  /**
+   * How much audio a new encoder must hear before the point at which it goes on with a stream, in ms, so that the seam
+   * cannot be heard. The resampler's filter has its share in it.
+   */
+  runUpMs: number;
 }
 
 /** The lowest and the highest sample rate of any format, in Hz. */
@@ -34,15 +39,15 @@ const OPUS_RATES = [8_000, 12_000, 16_000, 24_000, 48_000] as const;
 
 export const FORMAT_TRAITS: Readonly<Record<AudioFormat, Readonly<FormatTraits>>> = {
   // Not audio/L16: that is big-endian by definition (RFC 2586).
-  pcm16: { contentType: "audio/pcm", extension: "pcm", isRawPcm: true },
+  pcm16: { contentType: "audio/pcm", extension: "pcm", isRawPcm: true, runUpMs: 20 },
   // Not audio/basic: that is 8000 Hz by definition (RFC 2046); PCMU and PCMA take other rates (RFC 4856).
-  mulaw: { contentType: "audio/PCMU", extension: "ulaw", isRawPcm: false },
-  alaw: { contentType: "audio/PCMA", extension: "alaw", isRawPcm: false },
-  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false },
-  mp3: { contentType: "audio/mpeg", extension: "mp3", isRawPcm: false, rates: MPEG_RATES },
-  wav: { contentType: "audio/wav", extension: "wav", isRawPcm: true },
-  flac: { contentType: "audio/flac", extension: "flac", isRawPcm: false },
-  aac: { contentType: "audio/aac", extension: "aac", isRawPcm: false, rates: MPEG_RATES },
+  mulaw: { contentType: "audio/PCMU", extension: "ulaw", isRawPcm: false, runUpMs: 20 },
+  alaw: { contentType: "audio/PCMA", extension: "alaw", isRawPcm: false, runUpMs: 20 },
+  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false, runUpMs: 3000 },
+  mp3: { contentType: "audio/mpeg", extension: "mp3", isRawPcm: false, runUpMs: 400, rates: MPEG_RATES },
+  wav: { contentType: "audio/wav", extension: "wav", isRawPcm: true, runUpMs: 20 },
+  flac: { contentType: "audio/flac", extension: "flac", isRawPcm: false, runUpMs: 20 },
+  aac: { contentType: "audio/aac", extension: "aac", isRawPcm: false, runUpMs: 400, rates: MPEG_RATES },
 };
 
 export function isAudioFormat(value: unknown): value is AudioFormat {
@@ -112,4 +117,31 @@ export function bitrateRange(format: AudioFormat, hz: number): BitrateRange | un
     case "flac":
       return undefined;
   }
+}
+
+/** What a new encoder is given, so that it goes on in the middle of a stream. */
+export interface ResumePoint {
+  /** Of the PCM, at `inputRateHz`: the first sample that it is given, counted from the start of the stream. */
+  inputSample: number;
+  /** Of what comes out, at the encoder's rate: where the stream goes on. */
+  outputSample: number;
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+/**
+ * Where the input of an encoder must begin that goes on at `outputSample`, the end of a packet. It lies a run-up before it,
+ * and where a resampler that starts there makes the same samples as one that has run from the stream's start.
+ */
+export function resumePoint(
+  format: AudioFormat,
+  sampleRateHz: number,
+  inputRateHz: number,
+  outputSample: number,
+): ResumePoint {
+  const outputRateHz = encodedRate(format, sampleRateHz);
+  const step = inputRateHz / gcd(inputRateHz, outputRateHz);
+  const runUpSamples = (FORMAT_TRAITS[format].runUpMs * inputRateHz) / 1000;
+  const latest = (outputSample * inputRateHz) / outputRateHz - runUpSamples;
+  return { inputSample: Math.max(0, Math.floor(latest / step)) * step, outputSample };
 }
