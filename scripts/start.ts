@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseConfig, SETTING_NAMES } from "../worker/config.ts";
+import { parseConfig, SETTING_NAMES } from "../worker/config/settings.ts";
 
 const HELP = `Starts the gateway on this machine: transcoder, eSpeak engine and wrangler dev.
 

@@ -1,14 +1,14 @@
 /** The route table. No audio passes here: a stream's socket is handed to its session. */
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import { failureOf, GatewayError, problemResponse } from "./errors.ts";
-import { logRequests, logBug } from "./log.ts";
-import { getReadiness } from "./readiness.ts";
-import { cancelSession, createSession, getSession, limitBody, openStream } from "./sessions.ts";
-import { listVoices } from "./voices.ts";
+import { failureOf, GatewayError, problemResponse } from "./base/errors.ts";
+import { logRequests, logBug } from "./base/log.ts";
+import { getReadiness } from "./api/native/readiness.ts";
+import { cancelSession, createSession, getSession, limitBody, openStream } from "./api/native/sessions.ts";
+import { listVoices } from "./api/native/voices.ts";
 
 export { CircuitBreaker } from "./breaker/circuit-breaker.ts";
-export { CoquiContainer, EspeakContainer, TranscoderContainer } from "./containers/host.ts";
+export { CoquiContainer, EspeakContainer, TranscoderContainer } from "./upstreams/containers/host.ts";
 export { Session } from "./session/session.ts";
 
 const app = new Hono<{ Bindings: Env }>();

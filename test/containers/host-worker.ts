@@ -1,11 +1,11 @@
 /** A Worker that is nothing but the way to the containers, so that tests can see what passes through their hosts. */
-import { KINDS } from "../../worker/containers/kinds.ts";
-import { containerUpstream } from "../../worker/containers/upstream.ts";
-import type { Upstream } from "../../worker/upstream.ts";
+import { KINDS } from "../../worker/upstreams/containers/kinds.ts";
+import { containerUpstream } from "../../worker/upstreams/containers/pool.ts";
+import type { Upstream } from "../../worker/upstreams/upstream.ts";
 
 // Every class that wrangler.toml names has to be here.
 export { CircuitBreaker } from "../../worker/breaker/circuit-breaker.ts";
-export { CoquiContainer, EspeakContainer, TranscoderContainer } from "../../worker/containers/host.ts";
+export { CoquiContainer, EspeakContainer, TranscoderContainer } from "../../worker/upstreams/containers/host.ts";
 export { Session } from "../../worker/session/session.ts";
 
 /** /espeak/v1/info is the engine's /v1/info. */

@@ -3,7 +3,7 @@ import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EnvelopeDecoder, encodeAudio, encodeEnd, encodeEvent } from "../../protocol/envelope.ts";
-import { LOAD_HEADER } from "../../worker/containers/kinds.ts";
+import { LOAD_HEADER } from "../../worker/upstreams/containers/kinds.ts";
 import { longText } from "../support/session.ts";
 import { containersOf, docker } from "./docker.ts";
 import { startWithContainers, type ContainerGateway } from "./stack.ts";

@@ -41,7 +41,7 @@ export interface GatewayOptions {
   containersConfig?: string;
 }
 
-/** @param vars settings of worker/config.ts, the addresses of upstreams among them. */
+/** @param vars settings of worker/config/settings.ts, the addresses of upstreams among them. */
 export async function startGateway(
   vars: Record<string, string | number>,
   { containersConfig }: GatewayOptions = {},

@@ -1,7 +1,7 @@
 /** A small real HTTP server whose every answer a test decides, and which knows whether its callers are still there. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Upstream } from "../../worker/upstream.ts";
+import type { Upstream } from "../../worker/upstreams/upstream.ts";
 import { concat } from "./bytes.ts";
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Call, Refusal } from "../../worker/breaker/circuit-client.ts";
 import { circuitOf } from "../../worker/breaker/circuits.ts";
-import { config } from "../../worker/setup.ts";
+import { config } from "../../worker/config/config.ts";
 
 // Only the clock that dates are read from: timers go on as they are.
 beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"], now: Date.now() }));

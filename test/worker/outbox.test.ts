@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Connection } from "../../worker/session/connection.ts";
-import type { Message } from "../../worker/session/message-cutter.ts";
-import { Outbox } from "../../worker/session/outbox.ts";
-import { SendWindow } from "../../worker/session/send-window.ts";
+import type { Connection } from "../../worker/delivery/connection.ts";
+import type { Message } from "../../worker/synthesis/message-cutter.ts";
+import { Outbox } from "../../worker/delivery/outbox.ts";
+import { SendWindow } from "../../worker/delivery/send-window.ts";
 
 const STALL_MS = 1_000;
 const WINDOW_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
 /** The Durable Object that keeps a provider's circuit for all isolates; its name is the provider's id. */
 import { DurableObject } from "cloudflare:workers";
-import { log } from "../log.ts";
-import { config } from "../setup.ts";
+import { log } from "../base/log.ts";
+import { config } from "../config/config.ts";
 import { Circuit, type CircuitSettings, type CircuitView, type Phase, type ProbeEnd, type Report } from "./circuit.ts";
 
 const PHASE = "phase";

@@ -6,7 +6,7 @@
  * session which is gone never settles for the others. A request under way is therefore a time at which it began, and
  * who waits for its reply looks again and again.
  */
-import { log } from "../log.ts";
+import { log } from "../base/log.ts";
 import type { CircuitView, ProbeEnd, Report } from "./circuit.ts";
 import type { Counts } from "./sliding-window.ts";
 

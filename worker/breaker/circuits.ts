@@ -1,6 +1,6 @@
 /** The isolate's knowledge of every provider's circuit. */
 import { env } from "cloudflare:workers";
-import { config } from "../setup.ts";
+import { config } from "../config/config.ts";
 import { CircuitClient, type Breaker, type Clock } from "./circuit-client.ts";
 
 const clock: Clock = {

@@ -1,6 +1,6 @@
 /** What each provider offered when it was last asked, kept for the life of the isolate. */
 import type { Catalog, Provider } from "./provider.ts";
-import { sleep } from "../sleep.ts";
+import { sleep } from "../base/sleep.ts";
 
 /** A catalog this young answers for the provider itself. */
 const CURRENT_MS = 5_000;

@@ -2,11 +2,11 @@
 import { z } from "zod";
 import { decodeEnvelopes, EnvelopeError, type StreamError } from "../../protocol/envelope.ts";
 import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
-import { NO_CONTAINER } from "../containers/kinds.ts";
-import { GatewayError } from "../errors.ts";
-import { canonicalLanguage } from "../language.ts";
-import { log } from "../log.ts";
-import type { Upstream } from "../upstream.ts";
+import { NO_CONTAINER } from "../upstreams/containers/kinds.ts";
+import { GatewayError } from "../base/errors.ts";
+import { canonicalLanguage } from "../base/language.ts";
+import { log } from "../base/log.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
 import {
   ProviderError,
   RequestFault,

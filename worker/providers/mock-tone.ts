@@ -3,7 +3,7 @@
  * number of samples, so that the tone runs on without a jump from note to note and from utterance to utterance, and is
  * the same to the sample in every run.
  */
-import { sleep } from "../sleep.ts";
+import { sleep } from "../base/sleep.ts";
 import { RequestFault, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
 
 const SAMPLE_RATE_HZ = 16_000;

@@ -1,5 +1,5 @@
 /** Every provider this gateway is set up with. */
-import type { Upstream } from "../upstream.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
 import { EngineProvider } from "./engine.ts";
 import { MockTone } from "./mock-tone.ts";
 import type { Provider } from "./provider.ts";

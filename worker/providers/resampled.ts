@@ -1,8 +1,8 @@
 /** Speech at the rate a stream began with, for a voice that has another: by the transcoder's resampler. */
 import { encodeAudio, encodeEnd, encodeEvent, type WordEvent } from "../../protocol/envelope.ts";
-import { GatewayError } from "../errors.ts";
-import { transcode, type TranscoderLimits } from "../transcoder.ts";
-import type { Upstream } from "../upstream.ts";
+import { GatewayError } from "../base/errors.ts";
+import { transcode, type TranscoderLimits } from "../upstreams/transcoder.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
 import { ProviderError, RESAMPLER_FAILED, type SpeechPiece } from "./provider.ts";
 
 export interface Resampling {

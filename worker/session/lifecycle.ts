@@ -1,6 +1,6 @@
 /** What is kept of a session beside its request and its tape, and what follows from it. */
 import type { NoticeMessage, SessionState, TerminalMessage } from "../../protocol/messages.ts";
-import type { SpeechRequest } from "../speech-request.ts";
+import type { SpeechRequest } from "../synthesis/speech-request.ts";
 
 export interface SessionCounts {
   /** UTF-16 code units. */

@@ -1,20 +1,21 @@
 /** What a session does: has its text recorded on the tape, and the tape played to the client of the moment. */
 import type { TerminalMessage } from "../../protocol/messages.ts";
 import type { Background } from "../breaker/circuit-client.ts";
-import { errorMessage, type Failure } from "../errors.ts";
-import { backendsFor, config } from "../setup.ts";
-import { sleep } from "../sleep.ts";
-import type { SpeechRequest } from "../speech-request.ts";
-import type { TranscoderLimits } from "../transcoder.ts";
-import type { Connection } from "./connection.ts";
-import { encodeTape } from "./encode.ts";
+import { errorMessage, type Failure } from "../base/errors.ts";
+import { config } from "../config/config.ts";
+import { backendsFor } from "../providers/backends.ts";
+import { sleep } from "../base/sleep.ts";
+import type { SpeechRequest } from "../synthesis/speech-request.ts";
+import type { TranscoderLimits } from "../upstreams/transcoder.ts";
+import type { Connection } from "../delivery/connection.ts";
+import { encodeTape } from "../synthesis/encode.ts";
 import type { SessionCounts } from "./lifecycle.ts";
-import { cutMessages } from "./message-cutter.ts";
-import { Outbox, START, type Position } from "./outbox.ts";
-import { recordSpeech } from "./recorder.ts";
-import { segmentText, type Segment } from "./segmenter.ts";
-import { speakersOf } from "./speakers.ts";
-import { Tape, type TapeStore } from "./tape.ts";
+import { cutMessages } from "../synthesis/message-cutter.ts";
+import { Outbox, START, type Position } from "../delivery/outbox.ts";
+import { recordSpeech } from "../synthesis/recorder.ts";
+import { segmentText, type Segment } from "../text/segmenter.ts";
+import { speakersOf } from "../synthesis/voices.ts";
+import { Tape, type TapeStore } from "../synthesis/tape.ts";
 
 const TRANSCODER_LIMITS: TranscoderLimits = {
   waitMs: config.TRANSCODER_WAIT_MS,

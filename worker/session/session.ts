@@ -2,16 +2,16 @@
 import { DurableObject } from "cloudflare:workers";
 import { CLOSE, type ClientMessage, type NoticeMessage, type TerminalMessage } from "../../protocol/messages.ts";
 import { circuitOf } from "../breaker/circuits.ts";
-import { errorMessage, failureOf, GatewayError, unknownSession, type Failure } from "../errors.ts";
-import { log, logBug } from "../log.ts";
-import { afterSchema, clientMessageSchema } from "../schemas.ts";
-import { config } from "../setup.ts";
-import type { SpeechRequest } from "../speech-request.ts";
-import { Connection, offersBinary, refuseWebSocket, upgraded } from "./connection.ts";
+import { errorMessage, failureOf, GatewayError, unknownSession, type Failure } from "../base/errors.ts";
+import { log, logBug } from "../base/log.ts";
+import { afterSchema, clientMessageSchema } from "../api/native/schemas.ts";
+import { config } from "../config/config.ts";
+import type { SpeechRequest } from "../synthesis/speech-request.ts";
+import { Connection, offersBinary, refuseWebSocket, upgraded } from "../delivery/connection.ts";
 import { dueAt, sessionStatus, stateAfter, type Lifecycle, type Lifetimes, type SessionStatus } from "./lifecycle.ts";
-import { mostMessages } from "./message-cutter.ts";
+import { mostMessages } from "../synthesis/message-cutter.ts";
 import { Pipeline } from "./pipeline.ts";
-import { tapeStorage } from "./tape-storage.ts";
+import { tapeStorage } from "../synthesis/tape-storage.ts";
 
 /** Longest message a client may send, in characters or bytes: an ack has about 30. */
 const MAX_CLIENT_MESSAGE = 4096;

@@ -1,0 +1,410 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Circuit, type Phase, type ProbeEnd } from "../../../worker/breaker/circuit.ts";
+
+const settings = {
+  windowMs: 20_000,
+  minimumCalls: 10,
+  badPercent: 50,
+  openMs: 10_000,
+  maxOpenMs: 60_000,
+  probeMs: 15_000,
+};
+
+/** A circuit with its clock, whose calls end as they begin. */
+class Bench {
+  circuit = new Circuit(settings);
+  nowMs = 1_000_000;
+
+  pass(ms: number): this {
+    this.nowMs += ms;
+    return this;
+  }
+
+  get view() {
+    return this.circuit.view(this.nowMs);
+  }
+
+  get state() {
+    return this.view.state;
+  }
+
+  report(calls: { good?: number; bad?: number; underWay?: number; phase?: number }): this {
+    const { good = 0, bad = 0, underWay = 0, phase = this.view.phase } = calls;
+    this.circuit.report({ phase, begun: good + bad + underWay, good, bad }, this.nowMs);
+    return this;
+  }
+
+  trip(): this {
+    return this.report({ bad: settings.minimumCalls });
+  }
+
+  lease(): number | undefined {
+    return this.circuit.lease(this.nowMs);
+  }
+
+  settle(end: ProbeEnd, phase = this.view.phase): this {
+    this.circuit.settle(phase, end, this.nowMs);
+    return this;
+  }
+
+  /** Opens it, and lets the open time pass. */
+  due(): this {
+    this.trip();
+    return this.pass(this.view.retryAfterMs);
+  }
+}
+
+const bench = () => new Bench();
+
+describe("a closed circuit", () => {
+  it("opens when half of the calls in the window were bad", () => {
+    expect(bench().report({ good: 6, bad: 5 }).state).toBe("closed");
+    expect(bench().report({ good: 5, bad: 5 }).view).toMatchObject({ state: "open", retryAfterMs: 10_000 });
+    expect(bench().report({ good: 5 }).pass(10_000).report({ bad: 4 }).report({ bad: 1 }).state).toBe("open");
+  });
+
+  it("stays closed while there are few calls, however they end", () => {
+    expect(bench().report({ bad: 9 }).state).toBe("closed");
+    const sparse = bench();
+    for (let i = 0; i < 100; i++) expect(sparse.pass(3_000).report({ bad: 1 }).state).toBe("closed");
+  });
+
+  it("is not opened by one failure after an idle hour", () => {
+    expect(bench().report({ good: 1_000 }).pass(3_600_000).report({ bad: 1 }).state).toBe("closed");
+    expect(bench().report({ bad: 9 }).pass(3_600_000).report({ bad: 1 }).state).toBe("closed");
+  });
+
+  it("forgets what is older than the window", () => {
+    expect(bench().report({ bad: 9 }).pass(17_000).report({ bad: 1 }).state).toBe("open");
+    expect(bench().report({ bad: 9 }).pass(20_000).report({ bad: 1 }).state).toBe("closed");
+    expect(bench().report({ good: 100 }).pass(20_000).report({ bad: 10 }).state).toBe("open");
+  });
+
+  it("takes calls under way for not bad until they end", () => {
+    const starting = bench().report({ bad: 10, underWay: 11 });
+    expect(starting.state).toBe("closed");
+    starting.circuit.report({ phase: 0, begun: 0, good: 0, bad: 1 }, starting.nowMs);
+    expect(starting.state).toBe("open");
+  });
+
+  it("judges calls by their ends when they began before the window", () => {
+    const long = bench().report({ underWay: 100 }).pass(30_000);
+    long.circuit.report({ phase: 0, begun: 0, good: 88, bad: 12 }, long.nowMs);
+    expect(long.state).toBe("closed");
+  });
+
+  it("counts a call to come of everyone who is told of it", () => {
+    const { circuit, nowMs } = bench();
+    for (let i = 0; i < 30; i++) circuit.tell(-1, nowMs);
+    circuit.tell(0, nowMs);
+    const failing = (bad: number) => circuit.report({ phase: 0, begun: 0, good: 0, bad }, nowMs);
+    failing(14);
+    expect(circuit.phase.state).toBe("closed");
+    failing(1);
+    expect(circuit.phase.state).toBe("open");
+  });
+
+  it("gives no lease: nobody needs one", () => {
+    expect(bench().lease()).toBeUndefined();
+  });
+
+  it("goes on counting when its clock is set back", () => {
+    expect(bench().report({ bad: 5 }).pass(-60_000).report({ bad: 5 }).state).toBe("open");
+  });
+});
+
+describe("an open circuit", () => {
+  it("gives no lease before its time has come", () => {
+    const open = bench().trip().pass(9_999);
+    expect(open.lease()).toBeUndefined();
+    expect(open.view).toMatchObject({ state: "open", retryAfterMs: 1 });
+    expect(open.pass(1).lease()).toBe(open.view.phase);
+    expect(open.state).toBe("half_open");
+  });
+
+  it("does not hear what is still told of calls from before", () => {
+    const open = bench().trip();
+    const before = open.circuit.phase;
+    open.report({ phase: 0, bad: 100 }).report({ phase: 0, good: 100 }).report({ good: 5 }).settle("good");
+    expect(open.circuit.phase).toBe(before);
+  });
+
+  it("stays open for nobody's sake but its probe's, however long that takes", () => {
+    expect(bench().trip().pass(3_600_000).view).toMatchObject({ state: "open", retryAfterMs: 0 });
+  });
+});
+
+describe("a half-open circuit", () => {
+  it("has one probe at a time", () => {
+    const probing = bench().due();
+    expect(probing.lease()).toBeDefined();
+    expect(probing.lease()).toBeUndefined();
+    expect(probing.pass(14_999).lease()).toBeUndefined();
+    expect(probing.view).toMatchObject({ state: "half_open", retryAfterMs: 1 });
+  });
+
+  it("lets another probe in when a lease has expired, and hears nothing bad of the one before", () => {
+    const probing = bench().due();
+    const lost = probing.lease()!;
+    const second = probing.pass(15_000).lease()!;
+    expect(second).not.toBe(lost);
+    expect(probing.settle("bad", lost).settle("given_back", lost).view.phase).toBe(second);
+    expect(probing.settle("bad", second).state).toBe("open");
+  });
+
+  it("closes also when every probe takes longer than its lease", () => {
+    const probing = bench().due();
+    const first = probing.lease()!;
+    probing.pass(15_000).lease();
+    expect(probing.pass(5_000).settle("good", first).state).toBe("closed");
+  });
+
+  it("closes by a good probe beside which another was given back", () => {
+    const probing = bench().due();
+    const first = probing.lease()!;
+    probing.pass(15_000).lease();
+    probing.settle("given_back").lease();
+    expect(probing.settle("good", first).state).toBe("closed");
+  });
+
+  it("hears no probe from before the last trip", () => {
+    const probing = bench().due();
+    const early = probing.lease()!;
+    probing.pass(15_000).lease();
+    probing.settle("bad").pass(20_000).lease();
+    const { phase } = probing.view;
+    for (const lease of [early, phase - 1]) expect(probing.settle("good", lease).state).toBe("half_open");
+    expect(probing.settle("good", phase).state).toBe("closed");
+  });
+
+  it("hears a probe whose lease has expired while no other is out", () => {
+    const probing = bench().due();
+    const lease = probing.lease()!;
+    expect(probing.pass(16_000).settle("good", lease).state).toBe("closed");
+  });
+
+  it("closes when its probe was good, with an empty window", () => {
+    const closed = bench().due();
+    closed.lease();
+    expect(closed.settle("good").view).toMatchObject({ state: "closed", retryAfterMs: 0 });
+    expect(closed.report({ bad: 9 }).state).toBe("closed");
+    expect(closed.report({ bad: 1 }).state).toBe("open");
+  });
+
+  it("opens again when its probe was bad", () => {
+    const open = bench().due();
+    open.lease();
+    expect(open.settle("bad").view).toMatchObject({ state: "open", retryAfterMs: 20_000 });
+  });
+
+  it("lets another probe in at once when the lease is given back", () => {
+    const probing = bench().due();
+    const lease = probing.lease()!;
+    expect(probing.settle("given_back").view).toMatchObject({ state: "open", retryAfterMs: 0 });
+    expect(probing.lease()).toBeDefined();
+    expect(probing.settle("bad", lease).state).toBe("half_open");
+  });
+
+  it("does not hear what is still told of calls from before", () => {
+    const probing = bench().due();
+    probing.lease();
+    const before = probing.circuit.phase;
+    probing.report({ phase: 0, bad: 100 }).report({ phase: 1, good: 100 }).report({ bad: 100 });
+    expect(probing.circuit.phase).toBe(before);
+    expect(probing.settle("good").report({ phase: 0, bad: 100 }).state).toBe("closed");
+  });
+});
+
+describe("the open time", () => {
+  function openTimes(probes: readonly ProbeEnd[]): number[] {
+    const one = bench().trip();
+    return [
+      one.view.retryAfterMs,
+      ...probes.map((end) => {
+        one.pass(one.view.retryAfterMs).lease();
+        return one.settle(end).view.retryAfterMs;
+      }),
+    ];
+  }
+
+  it("doubles with every probe that is bad, up to the longest", () => {
+    expect(openTimes(["bad", "bad", "bad", "bad"])).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);
+  });
+
+  it("is as long as it was after a probe that was given back", () => {
+    expect(openTimes(["bad", "given_back", "bad"])).toEqual([10_000, 20_000, 0, 40_000]);
+  });
+
+  it("goes on growing for a circuit that opens again soon after it closed", () => {
+    const one = bench().due();
+    one.lease();
+    expect(one.settle("good").pass(59_999).trip().view.retryAfterMs).toBe(20_000);
+  });
+
+  it("begins anew for one that stayed closed as long as the longest open time", () => {
+    const one = bench().due();
+    one.lease();
+    expect(one.settle("good").pass(60_000).trip().view.retryAfterMs).toBe(10_000);
+  });
+
+  it("stays the longest after a thousand trips", () => {
+    const times = openTimes(Array<ProbeEnd>(1_100).fill("bad"));
+    expect(times.at(-1)).toBe(60_000);
+  });
+});
+
+type Step =
+  | { do: "pass"; ms: number }
+  | { do: "report"; back: number; begun: number; good: number; bad: number }
+  | { do: "tell"; back: number }
+  | { do: "lease" }
+  | { do: "settle"; back: number; end: ProbeEnd };
+
+const back = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) });
+
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant("pass" as const), ms: fc.oneof(fc.nat(3_000), fc.nat(40_000)) }),
+  fc.record({
+    do: fc.constant("report" as const),
+    back,
+    begun: fc.integer({ min: -2, max: 8 }),
+    good: fc.nat(4),
+    bad: fc.nat(6),
+  }),
+  fc.record({ do: fc.constant("tell" as const), back }),
+  fc.constant({ do: "lease" as const }),
+  fc.record({ do: fc.constant("settle" as const), back, end: fc.constantFrom<ProbeEnd>("good", "bad", "given_back") }),
+);
+
+/** As long as it says: the default size is ten or so, by which few circuits are half-open. */
+const anySteps = fc.array(anyStep, { maxLength: 120, size: "max" });
+
+function take(step: Step, circuit: Circuit, nowMs: number): void {
+  const { number } = circuit.phase;
+  if (step.do === "report") circuit.report({ ...step, phase: number - step.back }, nowMs);
+  else if (step.do === "tell") circuit.tell(number - step.back, nowMs);
+  else if (step.do === "lease") circuit.lease(nowMs);
+  else if (step.do === "settle") circuit.settle(number - step.back, step.end, nowMs);
+}
+
+const throughJson = (phase: Phase) => JSON.parse(JSON.stringify(phase)) as Phase;
+
+const ARROWS = new Set(["closed>open", "open>half_open", "half_open>half_open", "half_open>open", "half_open>closed"]);
+
+/** Changes often. */
+const touchy = { ...settings, minimumCalls: 1 };
+
+function eachStep(check: (step: Step, circuit: Circuit, nowMs: number, take: () => void) => void): void {
+  fc.assert(
+    fc.property(anySteps, (steps) => {
+      const circuit = new Circuit(touchy);
+      let nowMs = 1_000_000;
+      for (const step of steps) {
+        if (step.do === "pass") nowMs += step.ms;
+        check(step, circuit, nowMs, () => take(step, circuit, nowMs));
+      }
+    }),
+  );
+}
+
+describe("whatever happens to a circuit", () => {
+  it("changes along its arrows only, and each phase has a number of its own", () => {
+    eachStep((_, circuit, _nowMs, go) => {
+      const before = circuit.phase;
+      go();
+      if (circuit.phase === before) return;
+      expect(ARROWS).toContain(`${before.state}>${circuit.phase.state}`);
+      expect(circuit.phase.number).toBe(before.number + 1);
+    });
+  });
+
+  it("has at most one lease that is neither settled nor expired", () => {
+    fc.assert(
+      fc.property(anySteps, (steps) => {
+        const circuit = new Circuit(touchy);
+        let nowMs = 1_000_000;
+        let lease: { phase: number; untilMs: number } | undefined;
+        for (const step of steps) {
+          if (step.do === "pass") nowMs += step.ms;
+          else if (step.do !== "lease") take(step, circuit, nowMs);
+          else {
+            const phase = circuit.lease(nowMs);
+            if (phase === undefined) continue;
+            expect(lease === undefined || lease.untilMs <= nowMs).toBe(true);
+            lease = { phase, untilMs: nowMs + settings.probeMs };
+          }
+          if (circuit.phase.number !== lease?.phase) lease = undefined;
+        }
+      }),
+    );
+  });
+
+  it("is closed by any good probe since the last trip, and reopened by the last one only", () => {
+    let probes = new Set<number>();
+    eachStep((step, circuit, _nowMs, go) => {
+      const before = circuit.phase;
+      if (before.number === 0) probes = new Set();
+      go();
+      if (before.state === "half_open" && step.do === "settle") {
+        const lease = before.number - step.back;
+        const closes = step.end === "good" && probes.has(lease);
+        const reopens = step.end !== "good" && step.back === 0;
+        expect(circuit.phase.state).toBe(closes ? "closed" : reopens ? "open" : "half_open");
+      }
+      if (circuit.phase === before) return;
+      const { phase } = circuit;
+      if (phase.state === "closed" || phase.trippedAs === phase.number) probes = new Set();
+      else probes.add(phase.number); // also that of a probe given back, which nobody has a lease by
+    });
+  });
+
+  it("opens with at least the fewest calls in its window, half of them bad", () => {
+    fc.assert(
+      fc.property(anySteps, (steps) => {
+        const circuit = new Circuit(settings);
+        let nowMs = 1_000_000;
+        let heard: { atMs: number; begun: number; ended: number; bad: number }[] = [];
+        for (const step of steps) {
+          const before = circuit.phase;
+          if (step.do === "pass") nowMs += step.ms;
+          if (before.state === "closed" && step.do === "tell" && step.back > 0) {
+            heard.push({ atMs: nowMs, begun: 1, ended: 0, bad: 0 });
+          }
+          if (before.state === "closed" && step.do === "report" && step.back === 0) {
+            heard.push({ atMs: nowMs, begun: Math.max(0, step.begun), ended: step.good + step.bad, bad: step.bad });
+          }
+          take(step, circuit, nowMs);
+          if (circuit.phase === before) continue;
+          const within = heard.filter(({ atMs }) => atMs > nowMs - settings.windowMs);
+          const sum = (key: "begun" | "ended" | "bad") => within.reduce((total, one) => total + one[key], 0);
+          if (before.state === "closed") {
+            expect(Math.max(sum("ended"), sum("begun"))).toBeGreaterThanOrEqual(settings.minimumCalls);
+            expect(sum("bad") * 2).toBeGreaterThanOrEqual(settings.minimumCalls);
+          }
+          heard = [];
+        }
+      }),
+    );
+  });
+
+  it("tells a time to come back that is neither past nor beyond the longest", () => {
+    eachStep((_, circuit, nowMs, go) => {
+      go();
+      const { state, retryAfterMs } = circuit.view(nowMs);
+      expect(retryAfterMs).toBeGreaterThanOrEqual(0);
+      expect(retryAfterMs).toBeLessThanOrEqual(state === "closed" ? 0 : settings.maxOpenMs);
+    });
+  });
+
+  it("goes on the same from its phase as JSON, but for the calls that a closed one has counted", () => {
+    eachStep((step, circuit, nowMs, go) => {
+      const isClosed = circuit.phase.state === "closed";
+      const other = new Circuit(touchy, throughJson(circuit.phase));
+      expect(other.view(nowMs)).toEqual(circuit.view(nowMs));
+      go();
+      take(step, other, nowMs);
+      if (!isClosed) expect(other.phase).toEqual(circuit.phase);
+    });
+  });
+});

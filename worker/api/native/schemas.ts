@@ -1,0 +1,85 @@
+/** What clients may send, in one place: validation, types and (later) the API document come from here. */
+import { z } from "zod";
+import { describeRates, FORMATS, isRateAllowed } from "../../../protocol/formats.ts";
+import { GatewayError } from "../../base/errors.ts";
+import { canonicalLanguage } from "../../base/language.ts";
+
+/** Longest provider id, voice id or language tag, in characters. */
+const ID_CHARS = 200;
+
+/** Voices that may take over from the one that is asked for. */
+const MAX_FALLBACKS = 4;
+
+const id = z.string().trim().min(1).max(ID_CHARS);
+
+const language = id.transform((tag, context) => {
+  const canonical = canonicalLanguage(tag);
+  if (canonical !== undefined) return canonical;
+  context.addIssue({ code: "custom", message: `${JSON.stringify(tag)} is no BCP 47 tag, such as en-US` });
+  return z.NEVER;
+});
+
+/** Trimmed and NFC. Half a surrogate pair is no character, and no engine could be sent it as UTF-8: it is replaced. */
+function speakableText(maxChars: number) {
+  return z
+    .string()
+    .transform((text) => text.normalize("NFC").toWellFormed().trim())
+    .superRefine((text, context) => {
+      if (text.length === 0) context.addIssue({ code: "custom", message: "must not be blank" });
+      if (text.length > maxChars) {
+        const message = `has ${text.length} characters; at most ${maxChars} are allowed`;
+        context.addIssue({ code: "custom", message });
+      }
+    });
+}
+
+/** The body of POST /v1/tts/sessions, as far as it can be judged without asking a provider. Null means not given. */
+export function createSessionSchema(maxTextChars: number) {
+  return z
+    .object({
+      provider: id,
+      voice: id,
+      text: speakableText(maxTextChars),
+      target_format: z.preprocess((format) => format ?? undefined, z.enum(FORMATS).default("pcm16")),
+      sample_rate_hz: z.number().int().positive().nullish(),
+      language: language.nullish(),
+      fallback: z
+        .array(z.object({ provider: id, voice: id }))
+        .max(MAX_FALLBACKS)
+        .nullish(),
+    })
+    .superRefine(({ target_format: format, sample_rate_hz: rate }, context) => {
+      if (rate == null || isRateAllowed(format, rate)) return;
+      const message = `${rate} is not possible for ${format}; it takes ${describeRates(format)}`;
+      context.addIssue({ code: "custom", path: ["sample_rate_hz"], message });
+    });
+}
+
+export type CreateSessionBody = z.output<ReturnType<typeof createSessionSchema>>;
+
+const given = (value: unknown) => value || undefined;
+
+export const voicesQuerySchema = z.object({
+  provider: z.preprocess(given, id.optional()),
+  language: z.preprocess(given, language.optional()),
+});
+
+/** `?after=`: the last seq the client has. */
+export const afterSchema = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number);
+
+export const clientMessageSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("ack"), seq: z.number().int().min(0) }),
+  z.object({ type: z.literal("cancel") }),
+]);
+
+/** @throws GatewayError `invalid_request` that names the first wrong field. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  const field = path.join(".");
+  throw new GatewayError("invalid_request", field ? `${field}: ${message}` : message, field ? { field } : {});
+}

@@ -1,0 +1,32 @@
+/** GET /v1/voices */
+import type { Context } from "hono";
+import { FORMATS } from "../../../protocol/formats.ts";
+import { regionOf } from "../../upstreams/region.ts";
+import { currentCatalog } from "../../providers/catalogs.ts";
+import type { Provider } from "../../providers/provider.ts";
+import { parse, voicesQuerySchema } from "./schemas.ts";
+import { backendsFor } from "../../providers/backends.ts";
+import { speaks } from "../../synthesis/speech-request.ts";
+
+/** A provider that is down has none; /readyz names it. */
+async function voicesOf(provider: Provider, language: string | undefined) {
+  const catalog = await currentCatalog(provider).catch(() => undefined);
+  const voices = catalog?.voices.filter((voice) => language === undefined || speaks(voice, language)) ?? [];
+  return voices.map(({ id, name, languages }) => ({
+    id,
+    name,
+    language: languages[0],
+    languages,
+    provider: provider.id,
+    sample_rate_hz: catalog!.sampleRateHz,
+    supported_formats: FORMATS,
+  }));
+}
+
+export async function listVoices(c: Context): Promise<Response> {
+  const { provider, language } = parse(voicesQuerySchema, c.req.query());
+  const { providers } = backendsFor(regionOf(c.req.raw));
+  const asked = [...providers.values()].filter(({ id }) => provider === undefined || id === provider);
+  const voices = await Promise.all(asked.map((one) => voicesOf(one, language)));
+  return c.json({ voices: voices.flat() });
+}

@@ -1,0 +1,111 @@
+/** A client's request, judged against its providers: the one description of a session's speech that all behind it use. */
+import { nearestRate, type AudioFormat } from "../../protocol/formats.ts";
+import { languagesMatch } from "../../protocol/language.ts";
+import type { Region } from "../upstreams/region.ts";
+import { GatewayError } from "../base/errors.ts";
+import type { Catalog, Voice } from "../providers/provider.ts";
+import type { CreateSessionBody } from "../api/native/schemas.ts";
+
+/** One of the voices that may speak a session's text. */
+export interface SpeakingVoice {
+  provider: string;
+  voice: string;
+  /** Canonical BCP 47; undefined: its own. */
+  language?: string;
+  /** Of its audio, in Hz; undefined: its provider has never said. */
+  rateHz?: number;
+}
+
+export interface SpeechRequest {
+  /** The one that was asked for, then its fallbacks. */
+  voices: readonly [SpeakingVoice, ...SpeakingVoice[]];
+  /** Trimmed, NFC. */
+  text: string;
+  /** Longest utterance that every voice takes, in UTF-16 code units. */
+  maxChars: number;
+  /** Of the audio that is recorded, in Hz: the asked voice's. */
+  rateHz: number;
+  format: AudioFormat;
+  /** Of the audio the client gets, in Hz. */
+  sampleRateHz: number;
+  /** Where the client is: its audio is made there. */
+  region: Region;
+}
+
+/** An error lists the allowed values up to this many. */
+const LISTED = 20;
+
+export function listed(values: readonly string[]): string {
+  const more = values.length - LISTED;
+  return values.slice(0, LISTED).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+export function speaks(voice: Voice, language: string): boolean {
+  return voice.languages.some((spoken) => languagesMatch(spoken, language));
+}
+
+function wrong(field: string, message: string): GatewayError {
+  return new GatewayError("invalid_request", `${field}: ${message}`, { field });
+}
+
+/** @param at what comes before the names of the voice's fields: "" or "fallback.0.". */
+function judge(
+  asked: VoiceChoice,
+  language: string | undefined,
+  catalog: Catalog | undefined,
+  at: string,
+): SpeakingVoice {
+  if (!catalog) return { ...asked, ...(language !== undefined && { language }) };
+  const voice = catalog.voices.find(({ id }) => id === asked.voice);
+  if (!voice) {
+    const voices = listed(catalog.voices.map(({ id }) => id));
+    const message = `provider ${asked.provider} has no voice ${JSON.stringify(asked.voice)}; it has ${voices}`;
+    throw wrong(`${at}voice`, message);
+  }
+  if (language !== undefined && !speaks(voice, language)) {
+    const message = `voice ${voice.id} does not speak ${language}; it speaks ${listed(voice.languages)}`;
+    throw wrong(at ? `${at}voice` : "language", message);
+  }
+  return {
+    provider: asked.provider,
+    voice: voice.id,
+    language: language ?? voice.languages[0],
+    rateHz: catalog.sampleRateHz,
+  };
+}
+
+export interface VoiceChoice {
+  provider: string;
+  voice: string;
+}
+
+/** The voice that is asked for, then its fallbacks. */
+export function chosenVoices({ provider, voice, fallback }: CreateSessionBody): VoiceChoice[] {
+  return [{ provider, voice }, ...(fallback ?? [])];
+}
+
+/**
+ * @param catalogs one for each of {@link chosenVoices}, at least one of them known. A voice whose provider has never
+ * answered is taken on trust: if it is not there, the next one takes over from it.
+ * @throws GatewayError `invalid_request`, naming the field and what is allowed.
+ */
+export function toSpeechRequest(
+  body: CreateSessionBody,
+  catalogs: readonly (Catalog | undefined)[],
+  region: Region,
+): SpeechRequest {
+  const chosen = chosenVoices(body);
+  const [first, ...others] = chosen.map((choice, i) =>
+    judge(choice, body.language ?? undefined, catalogs[i], i === 0 ? "" : `fallback.${i - 1}.`),
+  );
+  const rateHz = catalogs.find((catalog) => catalog !== undefined)!.sampleRateHz;
+  return {
+    voices: [first!, ...others],
+    text: body.text,
+    maxChars: Math.min(...catalogs.flatMap((catalog) => catalog?.maxChars ?? [])),
+    rateHz,
+    format: body.target_format,
+    sampleRateHz: body.sample_rate_hz ?? nearestRate(body.target_format, rateHz),
+    region,
+  };
+}
