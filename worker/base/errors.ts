@@ -9,6 +9,7 @@ const REASONS = {
   nothing_to_speak: { status: 400, close: CLOSE.policy },
   not_found: { status: 404, close: CLOSE.policy },
   unknown_session: { status: 404, close: CLOSE.policy },
+  taken_over: { status: 409, close: CLOSE.takenOver },
   payload_too_large: { status: 413, close: CLOSE.tooLarge },
   unsupported_media_type: { status: 415, close: CLOSE.policy },
   upgrade_required: { status: 426, close: CLOSE.policy },

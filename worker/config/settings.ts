@@ -47,8 +47,8 @@ const settings = z.object({
   /** How long it opens at most. */
   CIRCUIT_MAX_OPEN_MS: milliseconds(30_000),
 
-  /** The next segment is asked for while the tape is less than this ahead of what was sent. */
-  TAPE_LEAD_MS: milliseconds(30_000),
+  /** The next segment is asked for while the stream is at most this much ahead of what was sent. */
+  LEAD_MS: count(30_000, 0),
   /** Most bytes on their way to a client: unacknowledged audio, or `bufferedAmount` until it acks. */
   WINDOW_BYTES: count(256 * 1024),
   /** A connection that takes nothing for this long is closed with 1013. */

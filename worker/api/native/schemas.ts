@@ -64,17 +64,6 @@ export const voicesQuerySchema = z.object({
   language: z.preprocess(given, language.optional()),
 });
 
-/** `?after=`: the last seq the client has. */
-export const afterSchema = z
-  .string()
-  .regex(/^\d{1,15}$/)
-  .transform(Number);
-
-export const clientMessageSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("ack"), seq: z.number().int().min(0) }),
-  z.object({ type: z.literal("cancel") }),
-]);
-
 /** @throws GatewayError `invalid_request` that names the first wrong field. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
