@@ -117,8 +117,8 @@ function parseEvent(payload: Uint8Array): StreamEvent | undefined {
       throw new EnvelopeError("a format event's sample_rate must be a positive whole number");
     }
     const delay = isCount(value.delay) ? { delay: value.delay } : {};
-    const frame = isCount(value.frame) && value.frame > 0 ? { frame: value.frame } : {};
-    return { type: "format", sample_rate: value.sample_rate, ...delay, ...frame };
+    const packet = isCount(value.frame) && value.frame > 0 ? { frame: value.frame } : {};
+    return { type: "format", sample_rate: value.sample_rate, ...delay, ...packet };
   }
   if (value.type === "word") {
     const { start, length, sample } = value;
