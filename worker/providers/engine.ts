@@ -4,7 +4,7 @@ import { decodeEnvelopes, EnvelopeError, type StreamError } from "../../protocol
 import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
 import { NO_CONTAINER } from "../upstreams/containers/kinds.ts";
 import { GatewayError } from "../base/errors.ts";
-import { canonicalLanguage } from "../base/language.ts";
+import { canonicalTag } from "../base/language.ts";
 import { log } from "../base/log.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import {
@@ -63,7 +63,7 @@ async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>
 }
 
 function toVoice({ id, name, language, languages }: z.output<typeof voicesSchema>["voices"][number]): Voice[] {
-  const tags = [...new Set([language, ...(languages ?? [])].flatMap((tag) => canonicalLanguage(tag) ?? []))];
+  const tags = [...new Set([language, ...(languages ?? [])].flatMap((tag) => canonicalTag(tag) ?? []))];
   const [own, ...others] = tags;
   return own === undefined ? [] : [{ id, name: name ?? id, languages: [own, ...others] }];
 }

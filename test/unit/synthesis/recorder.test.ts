@@ -408,7 +408,7 @@ describe("a circuit", () => {
       [1_500, format, audio(1)],
     );
     await outcome(recordingOn(tape, ["one", "two"]), provider);
-    expect(told).toEqual(["ignored", "failed", "good", "slow"]);
+    expect(told).toEqual(["ignored", "failed", "succeeded", "slow"]);
   });
 
   it("is not told of what is the request's own fault, or of an abort", async () => {
