@@ -134,6 +134,17 @@ describe("an isolate", () => {
     expect((await admit(provider)).allowed).toBe(true);
   });
 
+  it("opens the circuit by one failure that says so, for everybody", async () => {
+    const provider = newProvider();
+    const work: Promise<unknown>[] = [];
+    const call = await circuitOf(provider).admit((one) => void work.push(one));
+    if (call.allowed) call.failed({ opens: true });
+    pass(250); // as often as failures are reported
+    await Promise.all(work);
+    expect((await ask(provider)).state).toBe("open");
+    expect((await admit(provider)).allowed).toBe(false);
+  });
+
   it("shares what one of its objects was told with all the others", async () => {
     const provider = await opened();
     const admitIn = (session: DurableObjectStub) =>

@@ -136,9 +136,12 @@ export class CircuitLink {
   /** Reports until the object knows of the first `failed` failures of `tally`, or they are too old to matter. */
   async #reportFailures(tally: Tally, failed: number): Promise<void> {
     const untilMs = this.#clock.now() + REPORT_FAILURE_MS;
+    let gapMs = tally.opens ? 0 : URGENT_MS;
     while (tally === this.#tally && tally.reported.failed < failed && this.#clock.now() < untilMs) {
-      if (this.mayAsk(URGENT_MS)) await this.#report();
-      else await this.#clock.sleep(Math.max(POLL_MS, this.#askedAtMs + URGENT_MS - this.#clock.now()));
+      if (this.mayAsk(gapMs)) {
+        await this.#report();
+        gapMs = URGENT_MS;
+      } else await this.#clock.sleep(Math.max(POLL_MS, this.#askedAtMs + gapMs - this.#clock.now()));
     }
   }
 

@@ -8,6 +8,7 @@ import { canonicalTag } from "../base/language.ts";
 import { log } from "../base/log.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import {
+  Misconfiguration,
   ProviderError,
   RequestFault,
   type Catalog,
@@ -37,6 +38,9 @@ const refusalSchema = z.object({
   error: z.object({ reason: z.string(), message: z.string().optional(), retryable: z.boolean().optional() }),
 });
 
+/** The statuses that ask for a key, a payment or a permission, or for a place to run: no request could be without fault. */
+const MISCONFIGURED_STATUSES = new Set([401, 402, 403, 407, NO_CONTAINER]);
+
 /** What an engine says while it has no time; the same request may well succeed later. */
 const BUSY_REASONS = new Set(["busy", "not_ready"]);
 
@@ -49,6 +53,16 @@ const REQUEST_FAULTS = new Set([
   "nothing_to_speak",
 ]);
 
+class StatusError extends Error {
+  override name = "StatusError";
+  readonly status: number;
+
+  constructor(path: string, status: number) {
+    super(`${path} answered ${status}`);
+    this.status = status;
+  }
+}
+
 async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
   const response = await upstream.fetch(path, { signal });
   if (!response.ok) {
@@ -57,7 +71,7 @@ async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>
       throw new GatewayError("invalid_request", "provider: it has neither an address nor a container here", {
         field: "provider",
       });
-    throw new Error(`${path} answered ${response.status}`);
+    throw new StatusError(path, response.status);
   }
   return schema.parse(await response.json());
 }
@@ -70,13 +84,18 @@ function toVoice({ id, name, language, languages }: z.output<typeof voicesSchema
 
 function failed({ reason, message, retryable }: StreamError, retryAfterMs?: number): ProviderError {
   if (BUSY_REASONS.has(reason)) return new ProviderError("when_free", reason, message, retryAfterMs);
-  if (REQUEST_FAULTS.has(reason)) return new RequestFault(reason, message);
-  return new ProviderError(retryable ? "retry" : "never", reason, message);
+  if (REQUEST_FAULTS.has(reason) || !retryable) return new RequestFault(reason, message);
+  return new ProviderError("retry", reason, message);
 }
 
-/** Judged by its status; what the engine calls it decides among 5xx. */
-async function refusal(response: Response): Promise<ProviderError> {
+/** Judges a refusal by its status; among 5xx, what the engine calls it decides. */
+async function refusal(provider: string, response: Response): Promise<ProviderError> {
   const { status, headers } = response;
+  if (MISCONFIGURED_STATUSES.has(status)) {
+    await response.body?.cancel();
+    logMisconfigured(provider, status);
+    return new Misconfiguration(`the engine answered ${status}`);
+  }
   const body = refusalSchema.safeParse(await response.json().catch(() => undefined));
   const error = body.data?.error;
   const {
@@ -89,6 +108,11 @@ async function refusal(response: Response): Promise<ProviderError> {
   if (status === 429) return new ProviderError("when_free", "busy", message, retryAfterMs);
   if (status >= 400 && status < 500) return new RequestFault(reason, message);
   return failed({ reason, message, retryable }, retryAfterMs);
+}
+
+/** Without the engine's message: it may repeat what we sent. */
+function logMisconfigured(provider: string, status: number): void {
+  log("provider_misconfigured", { provider, status });
 }
 
 export class EngineProvider implements Provider {
@@ -109,6 +133,10 @@ export class EngineProvider implements Provider {
       return { voices: voices.flatMap(toVoice), sampleRateHz: info.sample_rate, maxChars: info.max_chars };
     } catch (error) {
       if (error instanceof GatewayError) throw error;
+      if (error instanceof StatusError && MISCONFIGURED_STATUSES.has(error.status)) {
+        logMisconfigured(this.id, error.status);
+        throw new GatewayError("misconfigured", `the gateway is not set up to use provider ${this.id}`);
+      }
       log("catalog_failed", { provider: this.id, error: String(error) });
       throw new GatewayError("not_ready", `provider ${this.id} is not ready`, { retryAfterMs: 1000 });
     }
@@ -125,7 +153,7 @@ export class EngineProvider implements Provider {
     };
     try {
       const response = await this.#upstream.fetch("/v1/synthesize", init);
-      if (!response.ok || !response.body) throw await refusal(response);
+      if (!response.ok || !response.body) throw await refusal(this.id, response);
       yield* speech(response.body);
     } catch (error) {
       if (error instanceof ProviderError) throw error;

@@ -38,6 +38,9 @@ export interface Provider {
   speak(utterance: Utterance, signal: AbortSignal): AsyncIterable<SpeechPiece>;
 }
 
+/** The reason of an utterance that the provider refused because of how the gateway is set up. */
+export const MISCONFIGURED = "misconfigured";
+
 /** The reason of an utterance that failed on our side, between the engine and the tape. */
 export const RESAMPLER_FAILED = "resampler_failed";
 
@@ -57,11 +60,23 @@ export class ProviderError extends Error {
   }
 }
 
-/** What the request itself is to blame for: the provider is well, and speaks others. */
+/**
+ * Only this request cannot be spoken: it is faulty, or the engine says that asking for the same text again is no use. The
+ * provider is well, and speaks other requests.
+ */
 export class RequestFault extends ProviderError {
   override name = "RequestFault";
 
   constructor(reason: string, message: string) {
     super("never", reason, message);
+  }
+}
+
+/** The gateway is set up wrongly: it lacks what the provider wants to see from everybody, a key for example. */
+export class Misconfiguration extends ProviderError {
+  override name = "Misconfiguration";
+
+  constructor(message: string) {
+    super("never", MISCONFIGURED, message);
   }
 }

@@ -1,11 +1,17 @@
 /** Has a text spoken onto the tape, segment after segment, at the provider's own speed. */
 import type { WordEvent } from "../../protocol/envelope.ts";
 import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
-import { isProviderFailure } from "./outcome.ts";
+import { endFailedCall } from "./outcome.ts";
 import type { Call, Refusal } from "../breaker/circuit-client.ts";
 import { GatewayError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
-import { ProviderError, RESAMPLER_FAILED, type SpeechPiece, type Utterance } from "../providers/provider.ts";
+import {
+  MISCONFIGURED,
+  ProviderError,
+  RESAMPLER_FAILED,
+  type SpeechPiece,
+  type Utterance,
+} from "../providers/provider.ts";
 import { sleep } from "../base/sleep.ts";
 import type { SpeakingVoice } from "./speech-request.ts";
 import type { Segment } from "../text/segmenter.ts";
@@ -154,6 +160,8 @@ function toGatewayError(error: ProviderError, speaker: Speaker, { tape, segments
       return new GatewayError("busy", `provider ${provider} is busy`, retry);
     case "not_ready":
       return new GatewayError("not_ready", `provider ${provider} is not ready`, retry);
+    case MISCONFIGURED:
+      return new GatewayError("misconfigured", `the gateway is not set up to use provider ${provider}`);
     case "timeout":
       return new GatewayError("provider_timeout", `provider ${provider} took too long ${where}`);
     case "nothing_to_speak":
@@ -181,8 +189,8 @@ async function attempt(recording: Recording, speaker: Speaker, signal: AbortSign
     recording.counts.utterances++;
     call.succeeded(await speakOnto(recording, speaker, signal));
   } catch (error) {
-    if (!signal.aborted && isProviderFailure(error)) call.failed();
-    else call.ignored();
+    if (signal.aborted) call.ignored();
+    else endFailedCall(call, error);
     throw error;
   }
 }

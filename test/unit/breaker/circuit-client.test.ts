@@ -289,6 +289,30 @@ describe("failures", () => {
     expect((await isolate.admit()).allowed).toBe(false);
   });
 
+  it("that open the circuit are told without any gap", async () => {
+    const isolate = await Isolate.knowing(closed);
+    (await isolate.call()).failed();
+    expect(isolate.breaker.reports).toHaveLength(0);
+    (await isolate.call()).failed({ opens: true });
+    expect(isolate.breaker.reports).toMatchObject([{ failed: 2, opens: true }]);
+  });
+
+  it("that open the circuit say so until they are heard, and those that follow in another phase do not", async () => {
+    const isolate = await Isolate.knowing(closed);
+    isolate.breaker.trouble = "throws";
+    (await isolate.call()).failed({ opens: true });
+    await isolate.clock.pass(1_000);
+    isolate.breaker.trouble = "none";
+    isolate.breaker.view = healed;
+    await isolate.clock.pass(1_000);
+    expect(isolate.breaker.reports.length).toBeGreaterThanOrEqual(2);
+    for (const one of isolate.breaker.reports)
+      expect(one).toMatchObject({ phase: closed.phase, failed: 1, opens: true });
+    (await isolate.call()).failed();
+    await isolate.clock.pass(1_000);
+    expect(isolate.breaker.reports.at(-1)).toEqual({ phase: healed.phase, started: 0, succeeded: 0, failed: 1 });
+  });
+
   it("of a thousand sessions cost four requests a second, and none is left untold", async () => {
     const isolate = await Isolate.knowing(closed);
     const calls = await Promise.all(Array.from({ length: 1_000 }, () => isolate.call()));
@@ -428,6 +452,7 @@ describe("when an open circuit's time has come", () => {
   it.each([
     ["succeeded", (call: Call) => call.succeeded(SLOW_MS)],
     ["failed", (call: Call) => call.failed()],
+    ["failed", (call: Call) => call.failed({ opens: true })],
     ["failed", (call: Call) => call.succeeded(SLOW_MS + 1)],
     ["given_up", (call: Call) => call.ignored()],
   ] as const)("the probe's end is told at once: %s", async (end, finish) => {

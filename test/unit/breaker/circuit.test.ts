@@ -29,9 +29,12 @@ class Bench {
     return this.view.state;
   }
 
-  report(calls: { succeeded?: number; failed?: number; underWay?: number; phase?: number }): this {
-    const { succeeded = 0, failed = 0, underWay = 0, phase = this.view.phase } = calls;
-    this.circuit.report({ phase, started: succeeded + failed + underWay, succeeded, failed }, this.nowMs);
+  report(calls: { succeeded?: number; failed?: number; underWay?: number; phase?: number; opens?: true }): this {
+    const { succeeded = 0, failed = 0, underWay = 0, phase = this.view.phase, opens } = calls;
+    this.circuit.report(
+      { phase, started: succeeded + failed + underWay, succeeded, failed, ...(opens && { opens }) },
+      this.nowMs,
+    );
     return this;
   }
 
@@ -105,6 +108,14 @@ describe("a closed circuit", () => {
     expect(circuit.phase.state).toBe("closed");
     failing(1);
     expect(circuit.phase.state).toBe("open");
+  });
+
+  it("opens at once by a failure that opens it, however many calls succeed", () => {
+    const opened = bench().report({ succeeded: 1_000, failed: 1, opens: true });
+    expect(opened.view).toMatchObject({ state: "open", retryAfterMs: 10_000 });
+    const closedAgain = opened.pass(10_000);
+    closedAgain.lease();
+    expect(closedAgain.settle("succeeded").report({ failed: 1, opens: true, phase: 0 }).state).toBe("closed");
   });
 
   it("gives no lease: nobody needs one", () => {
