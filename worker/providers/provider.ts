@@ -11,9 +11,9 @@ export interface Voice {
 /** What a provider offers; plain data, so that it can be kept for when the provider cannot be asked. */
 export interface Catalog {
   voices: readonly Voice[];
-  /** Of all its audio, in Hz. */
+  /** Of all its audio, in Hz: a whole number of RATE_RANGE_HZ. */
   sampleRateHz: number;
-  /** Longest text of one utterance, in UTF-16 code units. */
+  /** Longest text of one utterance, in UTF-16 code units; at least 1. */
   maxChars: number;
 }
 
@@ -29,7 +29,10 @@ export type SpeechPiece = Exclude<Envelope, { type: "end" }>;
 
 export interface Provider {
   readonly id: string;
-  /** @throws GatewayError `not_ready` if it cannot be asked now, `invalid_request` if there is nowhere for it to run. */
+  /**
+   * @throws GatewayError `not_ready` if it cannot be asked now, `misconfigured` if the gateway is set up wrongly for it,
+   * `invalid_request` if there is nowhere for it to run.
+   */
   catalog(signal: AbortSignal): Promise<Catalog>;
   /**
    * Speaks one utterance; returning means that it is complete. Stops its work upstream when `signal` is aborted.

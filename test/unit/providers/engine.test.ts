@@ -150,6 +150,11 @@ describe("an engine that fails in the middle", () => {
     await expect(spoken(answer)).rejects.toMatchObject({ again: "retry", reason: "broken_stream" });
   });
 
+  it.each([1, 7_999, 48_001, 4_000_000_000])("speaks at %i Hz: that is no rate of a stream", async (rateHz) => {
+    const strange = stream(encodeEvent({ type: "format", sample_rate: rateHz }), audio, encodeEnd());
+    await expect(spoken(strange)).rejects.toMatchObject({ again: "never", reason: "wrong_rate" });
+  });
+
   it("breaks the connection: that can be tried again", async () => {
     await expect(spoken(breakOff(format, audio))).rejects.toMatchObject({ again: "retry", name: "ProviderError" });
   });
@@ -202,10 +207,30 @@ describe("an engine's catalog", () => {
 
   it.each([
     ["is loading", engine(json({}, 503), json({ voices }))],
-    ["says nonsense", engine(json({ sample_rate: "fast" }), json({ voices }))],
     ["says no JSON", engine(json(info), stream(Uint8Array.of(1)))],
   ])("cannot be had when the engine %s", async (_, answer) => {
     await expect(catalog(answer)).rejects.toMatchObject({ failure: { reason: "not_ready" } });
+  });
+
+  it.each([
+    [{ sample_rate: 1 }, "sample_rate=1"],
+    [{ sample_rate: 7_999 }, "sample_rate=7999"],
+    [{ sample_rate: 48_001 }, "sample_rate=48001"],
+    [{ sample_rate: 22_050.5 }, "sample_rate=22050.5"],
+    [{ sample_rate: "fast" }, 'sample_rate="fast"'],
+    [{ sample_rate: undefined }, "sample_rate=undefined"],
+    [{ max_chars: 0 }, "max_chars=0"],
+    [{ max_chars: -1 }, "max_chars=-1"],
+  ])("is refused when it says %j, and the log names the value", async (wrong, named) => {
+    const failure = catalog(engine(json({ ...info, ...wrong }), json({ voices })));
+    await expect(failure).rejects.toMatchObject({ failure: { reason: "misconfigured" } });
+    const line = JSON.parse(logged()) as unknown;
+    expect(line).toMatchObject({ event: "provider_misconfigured", provider: "fake", value: named });
+  });
+
+  it.each([8_000, 48_000])("may have a rate of %i Hz, and take one character at a time", async (sampleRateHz) => {
+    const extreme = { sample_rate: sampleRateHz, max_chars: 1 };
+    expect(await catalog(engine(json(extreme), json({ voices })))).toMatchObject({ sampleRateHz, maxChars: 1 });
   });
 
   it.each([401, 402, 403, 407])("cannot be had with %i: the gateway's setup is wrong", async (status) => {
