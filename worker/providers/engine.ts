@@ -61,10 +61,12 @@ async function refusal(provider: string, response: Response): Promise<ProviderEr
 
 export class EngineProvider implements Provider {
   readonly id: string;
+  readonly circuitName: string;
   readonly #upstream: Upstream;
 
   constructor(id: string, upstream: Upstream) {
     this.id = id;
+    this.circuitName = upstream.region ? `${id}:${upstream.region}` : id;
     this.#upstream = upstream;
   }
 

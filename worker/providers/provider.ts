@@ -29,6 +29,8 @@ export type SpeechPiece = Exclude<Envelope, { type: "end" }>;
 
 export interface Provider {
   readonly id: string;
+  /** The circuit that its calls count in; two places where it runs apart from each other have two. */
+  readonly circuitName: string;
   /**
    * @throws GatewayError `not_ready` if it cannot be asked now, `misconfigured` if the gateway is set up wrongly for it,
    * `invalid_request` if there is nowhere for it to run.

@@ -1,11 +1,11 @@
 /** The Durable Object of one session: who is connected, what they say, how long it lives. The pipeline does the work. */
 import { DurableObject } from "cloudflare:workers";
 import { CLOSE, type ClientMessage, type NoticeMessage, type TerminalMessage } from "../../protocol/messages.ts";
-import { circuitOf } from "../breaker/circuits.ts";
 import { errorMessage, failureOf, GatewayError, unknownSession, type Failure } from "../base/errors.ts";
 import { log, logBug } from "../base/log.ts";
 import { afterSchema, clientMessageSchema } from "../api/native/schemas.ts";
 import { config } from "../config/config.ts";
+import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import { Connection, offersBinary, refuseWebSocket, upgraded } from "../delivery/connection.ts";
 import { dueAt, sessionStatus, stateAfter, type Lifecycle, type Lifetimes, type SessionStatus } from "./lifecycle.ts";
@@ -51,7 +51,9 @@ export class Session extends DurableObject {
   async create(request: SpeechRequest): Promise<void> {
     this.#request = request;
     this.#life = { state: "created", createdAt: Date.now(), droppedAt: 0 };
-    for (const { provider } of request.voices) circuitOf(provider).warm((work) => this.ctx.waitUntil(work));
+    for (const { provider } of request.voices) {
+      circuitFor(provider, request.region).warm((work) => this.ctx.waitUntil(work));
+    }
     await Promise.all([this.ctx.storage.put(REQUEST, request), this.#save()]);
   }
 

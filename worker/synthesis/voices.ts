@@ -1,9 +1,8 @@
 /** The voices of a request, each with its provider, its circuit and, where its rate is not the tape's, a resampler. */
 import type { Background } from "../breaker/circuit-client.ts";
-import { circuitOf } from "../breaker/circuits.ts";
 import { RequestFault } from "../providers/provider.ts";
 import { resampled } from "../providers/resampled.ts";
-import { backendsFor } from "../providers/backends.ts";
+import { backendsFor, circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "./speech-request.ts";
 import type { TranscoderLimits } from "../upstreams/transcoder.ts";
 import type { Speaker } from "./recorder.ts";
@@ -17,7 +16,7 @@ export function speakersOf(
   const { providers, transcoder } = backendsFor(region);
   return voices.map((voice) => ({
     ...voice,
-    admit: () => circuitOf(voice.provider).admit(background),
+    admit: () => circuitFor(voice.provider, region).admit(background),
     speak(utterance, signal) {
       const provider = providers.get(voice.provider);
       if (!provider) throw new RequestFault("not_set_up", `there is no provider ${voice.provider} any more`);

@@ -71,6 +71,22 @@ describe("an engine's speech", () => {
 
 const html: Answer = (_, response) => void response.writeHead(502).end("<html>upstream secret</html>");
 
+describe("an engine's circuit", () => {
+  const fetchNothing = async () => new Response();
+
+  it("is the same for all regions when it has one address", () => {
+    expect(new EngineProvider("fake", { fetch: fetchNothing }).circuitName).toBe("fake");
+    expect(new EngineProvider("fake", upstreamAt("http://engine.example")).circuitName).toBe("fake");
+  });
+
+  it("is one of each region where it runs", () => {
+    const names = (["weur", "apac"] as const).map(
+      (region) => new EngineProvider("fake", { fetch: fetchNothing, region }).circuitName,
+    );
+    expect(names).toEqual(["fake:weur", "fake:apac"]);
+  });
+});
+
 describe("an engine that refuses", () => {
   it.each([
     [503, { reason: "busy", message: "m", retryable: true }, { "retry-after": "3" }, "when_free", 3_000],

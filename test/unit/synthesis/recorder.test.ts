@@ -32,6 +32,7 @@ type Step = SpeechPiece | number | ProviderError | "hang";
 /** Follows one script a request; the last one again for all further ones. */
 class ScriptedProvider implements Provider {
   readonly id = "scripted";
+  readonly circuitName = "scripted";
   readonly asked: { at: number; utterance: Utterance }[] = [];
   stopped = 0;
   running = 0;

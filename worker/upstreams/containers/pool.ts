@@ -40,6 +40,7 @@ export function containerUpstream({ kind, namespace, region, instances }: Contai
   }
 
   return {
+    region,
     async fetch(path, init) {
       const [first, ...others] = slotOrder(loads, Date.now(), Math.random);
       const answer = await ask(first!, path, init);
