@@ -20,6 +20,7 @@ const REASONS = {
   circuit_open: { status: 503, close: CLOSE.tryLater },
   busy: { status: 503, close: CLOSE.tryLater },
   not_ready: { status: 503, close: CLOSE.tryLater },
+  misconfigured: { status: 503, close: CLOSE.failure },
   transcoder_unavailable: { status: 503, close: CLOSE.tryLater },
   restarting: { status: 503, close: CLOSE.restart },
   provider_timeout: { status: 504, close: CLOSE.failure },

@@ -34,12 +34,12 @@ const settings = z.object({
   /** How long a transcoder that has audio to encode may give nothing back. */
   TRANSCODER_STALL_MS: milliseconds(10_000),
 
-  /** How far back calls of a provider count for its circuit breaker. */
-  CIRCUIT_WINDOW_MS: milliseconds(20_000),
+  /** The circuit breaker's sampling window: how far back a provider's calls count. */
+  CIRCUIT_SAMPLING_WINDOW_MS: milliseconds(20_000),
   /** With fewer calls in the window the circuit stays closed. */
   CIRCUIT_MINIMUM_CALLS: count(10),
-  /** Of the calls in the window: with so many failed or slow ones the circuit opens. */
-  CIRCUIT_BAD_PERCENT: z.coerce.number().int().min(1).max(100).default(50),
+  /** The share of the calls in the window, in percent, that must fail or be slow for the circuit to open. */
+  CIRCUIT_FAILURE_THRESHOLD_PERCENT: z.coerce.number().int().min(1).max(100).default(50),
   /** A call whose first audio comes later is slow. */
   CIRCUIT_SLOW_MS: milliseconds(8_000),
   /** How long the circuit opens at first; twice as long each time that it opens again soon. */

@@ -63,6 +63,7 @@ function audioPiece(samples: Int16Array): SpeechPiece {
 
 export class MockTone implements Provider {
   readonly id = "mock_tone";
+  readonly circuitName = "mock_tone";
 
   async catalog(): Promise<Catalog> {
     const voices = VOICES.map(({ id, name, languages }) => ({ id, name, languages }));

@@ -1,9 +1,8 @@
 /** A synthesis as this Worker is set up: its settings, its providers and transcoder, their circuits. */
-import { circuitOf } from "../breaker/circuits.ts";
 import type { Background } from "../breaker/circuit-client.ts";
 import { config } from "../config/config.ts";
 import type { LogStore } from "../message-log/message-log.ts";
-import { backendsFor } from "../providers/backends.ts";
+import { backendsFor, circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import { Synthesis, type SynthesisEvents } from "../synthesis/synthesis.ts";
 
@@ -30,7 +29,7 @@ export function createSynthesis(
     ...backendsFor(request.region),
     transcoderLimits: TRANSCODER_LIMITS,
     timeouts: TIMEOUTS,
-    admit: (provider: string) => circuitOf(provider).admit(background),
+    admit: (provider: string) => circuitFor(provider, request.region).admit(background),
   };
   return new Synthesis(request, store, surroundings, SETTINGS, events);
 }

@@ -6,13 +6,13 @@ import { DurableObject } from "cloudflare:workers";
 import { CLOSE } from "../../protocol/messages.ts";
 import { failureOf, GatewayError, unknownSession, type Failure } from "../base/errors.ts";
 import { log, logBug } from "../base/log.ts";
-import { circuitOf } from "../breaker/circuits.ts";
 import { config } from "../config/config.ts";
 import { Connection } from "../delivery/connection.ts";
 import { Delivery } from "../delivery/delivery.ts";
 import type { Opening, Outcome, Protocol } from "../delivery/framing.ts";
 import { logStorage } from "../message-log/log-storage.ts";
 import { UNWRITTEN_MESSAGES } from "../message-log/message-log.ts";
+import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
 import { createSynthesis } from "./create-synthesis.ts";
@@ -56,7 +56,7 @@ export abstract class SessionObject extends DurableObject {
   }
 
   async create(request: SpeechRequest): Promise<void> {
-    for (const { provider } of request.voices) circuitOf(provider).warm(this.#background);
+    for (const { provider } of request.voices) circuitFor(provider, request.region).warm(this.#background);
     this.#stored = await StoredSession.create(this.ctx.storage, LIFETIMES, request);
   }
 

@@ -3,8 +3,8 @@ import { GatewayError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
 import type { SynthesisCounts } from "../message-log/row.ts";
-import { ProviderError, RESAMPLER_FAILED } from "../providers/provider.ts";
-import { isProviderFailure } from "./outcome.ts";
+import { MISCONFIGURED, ProviderError, RESAMPLER_FAILED } from "../providers/provider.ts";
+import { endFailedCall } from "./outcome.ts";
 import { asksAgain, troubleOf, waitMs, type RetryLimits } from "./retry.ts";
 import type { Track } from "./track.ts";
 import type { Speaker } from "./voices.ts";
@@ -50,8 +50,8 @@ async function attempt(recording: Recording, speaker: Speaker, signal: AbortSign
     await speak(recording, speaker, (ms) => (firstAudioMs = ms), signal);
     call.succeeded(firstAudioMs);
   } catch (error) {
-    if (!signal.aborted && isProviderFailure(error)) call.failed();
-    else call.ignored();
+    if (signal.aborted) call.ignored();
+    else endFailedCall(call, error);
     throw error;
   }
   await recording.track.endSegment();
@@ -67,6 +67,8 @@ function toGatewayError(error: ProviderError, speaker: Speaker, { track, totalSe
       return new GatewayError("busy", `provider ${provider} is busy`, retry);
     case "not_ready":
       return new GatewayError("not_ready", `provider ${provider} is not ready`, retry);
+    case MISCONFIGURED:
+      return new GatewayError("misconfigured", `the gateway is not set up to use provider ${provider}`);
     case "timeout":
       return new GatewayError("provider_timeout", `provider ${provider} took too long ${where}`);
     case "nothing_to_speak":

@@ -57,7 +57,8 @@ export function listed(values: readonly string[]): string {
   return values.slice(0, LISTED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-export function speaks(voice: Voice, language: string): boolean {
+/** Whether the voice has a language that matches `language`, a canonical tag. */
+export function hasLanguage(voice: Voice, language: string): boolean {
   return voice.languages.some((spoken) => languagesMatch(spoken, language));
 }
 
@@ -79,7 +80,7 @@ function judge(
     const message = `provider ${asked.provider} has no voice ${JSON.stringify(asked.voice)}; it has ${voices}`;
     throw wrong(`${at}voice`, message);
   }
-  if (language !== undefined && !speaks(voice, language)) {
+  if (language !== undefined && !hasLanguage(voice, language)) {
     const message = `voice ${voice.id} does not speak ${language}; it speaks ${listed(voice.languages)}`;
     throw wrong(at ? `${at}voice` : "language", message);
   }
