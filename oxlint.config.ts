@@ -48,7 +48,7 @@ const UNDER_WAY: OxlintOverride[] = [
       "worker/{session/session,synthesis/recorder}.ts", // give way to synthesis/ and delivery/
       "test/unit/{breaker,synthesis}/*.test.ts", // split with the files that they test
       "test/worker/stream.test.ts", // split with the session
-      "{scripts/start,test/engines/conformance}.ts",
+      "test/engines/conformance.ts", // grows with the engine contract
     ],
     rules: { "max-lines": "off" },
   },
