@@ -130,6 +130,14 @@ export interface ResumePoint {
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 /**
+ * Samples of input after which a resampler's filter is in the same phase again: one that starts at a multiple of it, counted
+ * from the start of the stream, makes the same samples as one that has run from there.
+ */
+export function resamplerPeriod(inputRateHz: number, outputRateHz: number): number {
+  return inputRateHz / gcd(inputRateHz, outputRateHz);
+}
+
+/**
  * Where the input of an encoder must begin that goes on at `outputSample`, the end of a packet. It lies a run-up before it,
  * and where a resampler that starts there makes the same samples as one that has run from the stream's start.
  */
@@ -140,7 +148,7 @@ export function resumePoint(
   outputSample: number,
 ): ResumePoint {
   const outputRateHz = encodedRate(format, sampleRateHz);
-  const step = inputRateHz / gcd(inputRateHz, outputRateHz);
+  const step = resamplerPeriod(inputRateHz, outputRateHz);
   const runUpSamples = (FORMAT_TRAITS[format].runUpMs * inputRateHz) / 1000;
   const latest = (outputSample * inputRateHz) / outputRateHz - runUpSamples;
   return { inputSample: Math.max(0, Math.floor(latest / step)) * step, outputSample };

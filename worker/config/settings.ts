@@ -34,12 +34,12 @@ const settings = z.object({
   /** How long a transcoder that has audio to encode may give nothing back. */
   TRANSCODER_STALL_MS: milliseconds(10_000),
 
-  /** How far back calls of a provider count for its circuit breaker. */
-  CIRCUIT_WINDOW_MS: milliseconds(20_000),
+  /** The circuit breaker's sampling window: how far back a provider's calls count. */
+  CIRCUIT_SAMPLING_WINDOW_MS: milliseconds(20_000),
   /** With fewer calls in the window the circuit stays closed. */
   CIRCUIT_MINIMUM_CALLS: count(10),
-  /** Of the calls in the window: with so many failed or slow ones the circuit opens. */
-  CIRCUIT_BAD_PERCENT: z.coerce.number().int().min(1).max(100).default(50),
+  /** The share of the calls in the window, in percent, that must fail or be slow for the circuit to open. */
+  CIRCUIT_FAILURE_THRESHOLD_PERCENT: z.coerce.number().int().min(1).max(100).default(50),
   /** A call whose first audio comes later is slow. */
   CIRCUIT_SLOW_MS: milliseconds(8_000),
   /** How long the circuit opens at first; twice as long each time that it opens again soon. */
@@ -47,8 +47,8 @@ const settings = z.object({
   /** How long it opens at most. */
   CIRCUIT_MAX_OPEN_MS: milliseconds(30_000),
 
-  /** The next segment is asked for while the tape is less than this ahead of what was sent. */
-  TAPE_LEAD_MS: milliseconds(30_000),
+  /** The next segment is asked for while the stream is at most this much ahead of what was sent. */
+  LEAD_MS: count(30_000, 0),
   /** Most bytes on their way to a client: unacknowledged audio, or `bufferedAmount` until it acks. */
   WINDOW_BYTES: count(256 * 1024),
   /** A connection that takes nothing for this long is closed with 1013. */

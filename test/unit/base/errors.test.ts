@@ -27,6 +27,7 @@ const expected: Record<Reason, [status: number, close: number]> = {
   circuit_open: [503, 1013],
   busy: [503, 1013],
   not_ready: [503, 1013],
+  misconfigured: [503, 1011],
   transcoder_unavailable: [503, 1013],
   restarting: [503, 1012],
   provider_timeout: [504, 1011],

@@ -32,6 +32,7 @@ type Step = SpeechPiece | number | ProviderError | "hang";
 /** Follows one script a request; the last one again for all further ones. */
 class ScriptedProvider implements Provider {
   readonly id = "scripted";
+  readonly circuitName = "scripted";
   readonly asked: { at: number; utterance: Utterance }[] = [];
   stopped = 0;
   running = 0;
@@ -408,7 +409,7 @@ describe("a circuit", () => {
       [1_500, format, audio(1)],
     );
     await outcome(recordingOn(tape, ["one", "two"]), provider);
-    expect(told).toEqual(["ignored", "failed", "good", "slow"]);
+    expect(told).toEqual(["ignored", "failed", "succeeded", "slow"]);
   });
 
   it("is not told of what is the request's own fault, or of an abort", async () => {

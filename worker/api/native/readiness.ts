@@ -31,7 +31,7 @@ async function askTranscoder(transcoder: Upstream | undefined): Promise<void> {
 
 /** A provider whose circuit is open may well answer, and is still not asked to speak. */
 async function providerState(provider: Provider): Promise<State & { circuit: string }> {
-  const breaker = env.CIRCUIT_BREAKERS.getByName(provider.id);
+  const breaker = env.CIRCUIT_BREAKERS.getByName(provider.circuitName);
   const [state, circuit] = await Promise.all([
     stateOf(currentCatalog(provider)),
     breaker.view().catch(() => undefined),

@@ -6,12 +6,12 @@ import { currentCatalog } from "../../providers/catalogs.ts";
 import type { Provider } from "../../providers/provider.ts";
 import { parse, voicesQuerySchema } from "./schemas.ts";
 import { backendsFor } from "../../providers/backends.ts";
-import { speaks } from "../../synthesis/speech-request.ts";
+import { hasLanguage } from "../../synthesis/speech-request.ts";
 
 /** A provider that is down has none; /readyz names it. */
 async function voicesOf(provider: Provider, language: string | undefined) {
   const catalog = await currentCatalog(provider).catch(() => undefined);
-  const voices = catalog?.voices.filter((voice) => language === undefined || speaks(voice, language)) ?? [];
+  const voices = catalog?.voices.filter((voice) => language === undefined || hasLanguage(voice, language)) ?? [];
   return voices.map(({ id, name, languages }) => ({
     id,
     name,
