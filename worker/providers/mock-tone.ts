@@ -16,16 +16,20 @@ const MS_PER_CHAR = 65;
 /** A third of full scale. */
 const AMPLITUDE = 0x2aaa;
 
-/** Audio of one piece, in samples. */
-const PIECE_SAMPLES = SAMPLE_RATE_HZ / 50;
+/** Audio of the first pieces of an utterance, and of all that follow, in samples: 20 to 100 ms. */
+const FIRST_PIECES_SAMPLES = [320, 320, 640, 960, 1280] as const;
+const PIECE_SAMPLES = 1600;
+
+/** A paced voice gives a piece when the first 20 ms of it would have been spoken. */
+const PACED_SAMPLES = 320;
 
 /** Pieces made before other work of the isolate gets its turn: a second of audio. */
-const PIECES_PER_TURN = 50;
+const PIECES_PER_TURN = 10;
 
 interface MockVoice extends Voice {
   /** How far the scale is moved up, in notes. */
   transpose: number;
-  /** Pieces come when a speaker would have spoken them. */
+  /** Its audio comes at the speed of speech. */
   paced: boolean;
 }
 
@@ -88,8 +92,11 @@ export class MockTone implements Provider {
     if (!voice) throw new RequestFault("unknown_voice", `mock_tone has no voice ${voiceId}`);
     yield { type: "event", event: { type: "format", sample_rate: SAMPLE_RATE_HZ } };
     const startedAt = Date.now();
+    const spokenAt = (sample: number) => pause(startedAt + (sample / SAMPLE_RATE_HZ) * 1000 - Date.now());
+    /** Samples in the pieces before. */
     let samples = 0;
-    let piece = new Int16Array(PIECE_SAMPLES);
+    let pieces = 0;
+    let piece = new Int16Array(FIRST_PIECES_SAMPLES[0]);
     let filled = 0;
     for (const { segment, index, isWordLike } of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) {
       if (!isWordLike) continue;
@@ -97,20 +104,21 @@ export class MockTone implements Provider {
       const { period, periods } = noteFor(segment, voice.transpose);
       const wave = WAVES.get(period)!;
       for (let at = 0; at < period * periods;) {
-        const count = Math.min(PIECE_SAMPLES - filled, period * periods - at);
+        const count = Math.min(piece.length - filled, period * periods - at);
         piece.set(wave.subarray(at % period, (at % period) + count), filled);
         at += count;
         filled += count;
-        if (filled < PIECE_SAMPLES) continue;
-        samples += filled;
-        if (voice.paced) await pause(startedAt + (samples / SAMPLE_RATE_HZ) * 1000 - Date.now());
-        else if (samples % (PIECE_SAMPLES * PIECES_PER_TURN) === 0) await pause(0);
+        if (filled < piece.length) continue;
+        if (voice.paced) await spokenAt(samples + PACED_SAMPLES);
+        else if (pieces % PIECES_PER_TURN === 0) await pause(0);
         signal.throwIfAborted();
         yield audioPiece(piece);
-        piece = new Int16Array(PIECE_SAMPLES);
+        samples += filled;
+        piece = new Int16Array(FIRST_PIECES_SAMPLES[++pieces] ?? PIECE_SAMPLES);
         filled = 0;
       }
     }
     if (filled > 0) yield audioPiece(piece.subarray(0, filled));
+    if (voice.paced) await spokenAt(samples + filled);
   }
 }
