@@ -98,12 +98,17 @@ export function describeSpeech(subject: Subject): void {
 
     repeats("has them beside other requests", async () => {
       const { url, text, voice } = subject;
-      const asked = [text, `${text} ${text}`].flatMap((each) => [1, 1.4].map((speed) => ({ text: each, voice, speed })));
+      const asked = [text, `${text} ${text}`].flatMap((each) =>
+        [1, 1.4].map((speed) => ({ text: each, voice, speed })),
+      );
       const alone = [];
       for (const request of asked) alone.push(identity(await speak(url, request)));
       for (let round = 0; round < 3; round++) {
         const together = await Promise.all(asked.map((request) => speak(url, request)));
-        expect(together.map((speech) => identity(speech)), "together, by alone").toEqual(alone);
+        expect(
+          together.map((speech) => identity(speech)),
+          "together, by alone",
+        ).toEqual(alone);
       }
     });
   });
