@@ -1,10 +1,11 @@
 /** Wakes whoever waits for something to have changed. */
 export class Bell {
-  #next = Promise.withResolvers<void>();
+  /** Made for the first who waits. */
+  #next: PromiseWithResolvers<void> | undefined;
 
   ring(): void {
-    this.#next.resolve();
-    this.#next = Promise.withResolvers<void>();
+    this.#next?.resolve();
+    this.#next = undefined;
   }
 
   /**
@@ -17,6 +18,7 @@ export class Bell {
     const wake = () => this.ring();
     const timer = ms === undefined ? undefined : setTimeout(wake, ms);
     signal?.addEventListener("abort", wake, { once: true });
+    this.#next ??= Promise.withResolvers<void>();
     await this.#next.promise;
     signal?.removeEventListener("abort", wake);
     if (timer !== undefined) clearTimeout(timer);
