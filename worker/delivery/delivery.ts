@@ -1,5 +1,6 @@
 /** Reads a message log to one connection, no faster than its client takes it. */
 import { Bell } from "../base/bell.ts";
+import { GatewayError } from "../base/errors.ts";
 import { sleep } from "../base/sleep.ts";
 import type { Message } from "../message-log/message.ts";
 import type { MessageLog } from "../message-log/message-log.ts";
@@ -72,9 +73,21 @@ export class Delivery {
     return undefined;
   }
 
-  /** The client acknowledged something. */
-  acked(): void {
+  /**
+   * Hears what the client says.
+   * @returns whether it wants to hear no more.
+   * @throws GatewayError for what it must not say.
+   */
+  isCancelledBy(data: string | ArrayBuffer): boolean {
+    const { framing, window } = this.connection;
+    const verb = framing.parse(data);
+    if (verb.type === "cancel") return true;
+    const { sentSeq } = window;
+    if (!window.ack(verb.seq)) {
+      throw new GatewayError("invalid_ack", `ack of ${verb.seq}, but the last seq sent is ${sentSeq}`);
+    }
     this.#acked.ring();
+    return false;
   }
 
   stop(): void {

@@ -11,6 +11,7 @@ import { Connection } from "../delivery/connection.ts";
 import { Delivery } from "../delivery/delivery.ts";
 import type { Opening, Outcome, Protocol } from "../delivery/framing.ts";
 import { logStorage } from "../message-log/log-storage.ts";
+import type { VoiceChange } from "../message-log/row.ts";
 import { UNWRITTEN_MESSAGES } from "../message-log/message-log.ts";
 import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
@@ -26,8 +27,9 @@ const LIFETIMES: Lifetimes = {
   endedMs: config.ENDED_TTL_MS,
 };
 
-const CANCELLED: Failure = { reason: "cancelled", message: "the session was cancelled" };
-const ABANDONED: Failure = { reason: "cancelled", message: "the client did not come back in time" };
+const cancelled = (message: string): Outcome => ({ state: "cancelled", failure: { reason: "cancelled", message } });
+const CANCELLED = cancelled("the session was cancelled");
+const ABANDONED = cancelled("the client did not come back in time");
 
 export abstract class SessionObject extends DurableObject {
   /** How its clients talk. */
@@ -68,7 +70,7 @@ export abstract class SessionObject extends DurableObject {
   /** @returns false if there is no such session. One that has ended stays as it ended. */
   async cancel(): Promise<boolean> {
     if (!this.#stored) return false;
-    if (!this.#life.outcome) await this.#conclude({ state: "cancelled", failure: CANCELLED });
+    if (!this.#life.outcome) await this.#conclude(CANCELLED);
     return true;
   }
 
@@ -135,6 +137,7 @@ export abstract class SessionObject extends DurableObject {
       }
     } catch (error) {
       const failure = this.#failure(error);
+      if (delivery !== this.#delivery) return;
       // A replay that breaks off is no eos, whatever the session's own end was.
       if (this.#life.outcome) this.#detach((gone) => gone.refuse(failure));
       else await this.#conclude({ state: "failed", failure });
@@ -149,7 +152,7 @@ export abstract class SessionObject extends DurableObject {
 
   #open(): Synthesis {
     return (this.#synthesis ??= createSynthesis(this.#stored!.request, logStorage(this.ctx.storage), this.#background, {
-      onChange: () => this.#voiceChanged(),
+      onChange: (change) => this.#voiceChanged(change),
       failureOf: (error) => this.#failure(error),
     }));
   }
@@ -203,19 +206,10 @@ export abstract class SessionObject extends DurableObject {
 
   async #received(delivery: Delivery, data: string | ArrayBuffer): Promise<void> {
     if (delivery !== this.#delivery) return; // an older connection's last words
-    const { connection } = delivery;
     try {
-      const verb = connection.framing.parse(data);
-      if (verb.type === "cancel") {
-        const cancelled: Outcome = { state: "cancelled", failure: CANCELLED };
-        if (!this.#life.outcome) return await this.#conclude(cancelled);
-        return this.#detach((gone) => gone.end(cancelled)); // it has heard enough of a session that has ended
-      }
-      const { sentSeq } = connection.window;
-      if (!connection.window.ack(verb.seq)) {
-        throw new GatewayError("invalid_ack", `ack of ${verb.seq}, but the last seq sent is ${sentSeq}`);
-      }
-      delivery.acked();
+      if (!delivery.isCancelledBy(data)) return;
+      if (!this.#life.outcome) await this.#conclude(CANCELLED);
+      else this.#detach((gone) => gone.end(CANCELLED)); // it has heard enough of a session that has ended
     } catch (error) {
       const failure = this.#failure(error);
       this.#detach((gone) => gone.refuse(failure));
@@ -229,15 +223,16 @@ export abstract class SessionObject extends DurableObject {
     if (stored && Date.now() < stored.dueAt) return stored.saveSoon();
     if (stored && stateOf(stored.life) === "streaming") {
       const failure = this.#open().log.end.ended?.failure;
-      return this.#conclude(failure ? { state: "failed", failure } : { state: "cancelled", failure: ABANDONED });
+      return this.#conclude(failure ? { state: "failed", failure } : ABANDONED);
     }
     this.#synthesis?.stop();
     this.#stored = this.#synthesis = undefined;
     await this.ctx.storage.deleteAll();
   }
 
-  #voiceChanged(): void {
-    const notice = noticesOf(this.#stored!.request, this.#open().log).at(-1)!;
+  #voiceChanged(change: VoiceChange): void {
+    const { log: messages } = this.#open();
+    const notice = noticesOf(this.#stored!.request, messages)[messages.end.changes.indexOf(change)]!;
     const { provider, voice, failure, startMs, isCut } = notice;
     const session = this.ctx.id.toString();
     log("voice_changed", { session, provider, voice, reason: failure.reason, pts_ms: startMs, is_cut: isCut });

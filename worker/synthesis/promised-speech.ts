@@ -30,8 +30,9 @@ export async function* promisedSpeech(
   let hasFormat = false;
   let hasAudio = false;
   const expect = () => {
-    const [what, ms] = hasAudio ? ["further audio", timeouts.gapMs] : ["first audio", timeouts.firstAudioMs - waitedMs];
-    watchdog.expect(Math.max(0, ms as number), () => new ProviderError("retry", "timeout", `no ${what} in time`));
+    const what = hasAudio ? "further audio" : "first audio";
+    const ms = hasAudio ? timeouts.gapMs : Math.max(0, timeouts.firstAudioMs - waitedMs);
+    watchdog.expect(ms, () => new ProviderError("retry", "timeout", `no ${what} in time`));
   };
   try {
     let waitsSince = Date.now();
