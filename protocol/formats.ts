@@ -43,7 +43,7 @@ export const FORMAT_TRAITS: Readonly<Record<AudioFormat, Readonly<FormatTraits>>
   // Not audio/basic: that is 8000 Hz by definition (RFC 2046); PCMU and PCMA take other rates (RFC 4856).
   mulaw: { contentType: "audio/PCMU", extension: "ulaw", isRawPcm: false, runUpMs: 20 },
   alaw: { contentType: "audio/PCMA", extension: "alaw", isRawPcm: false, runUpMs: 20 },
-  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false, runUpMs: 3000 },
+  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false, runUpMs: 1000 },
   mp3: { contentType: "audio/mpeg", extension: "mp3", isRawPcm: false, runUpMs: 400, rates: MPEG_RATES },
   wav: { contentType: "audio/wav", extension: "wav", isRawPcm: true, runUpMs: 20 },
   flac: { contentType: "audio/flac", extension: "flac", isRawPcm: false, runUpMs: 20 },
