@@ -22,8 +22,9 @@ export interface FormatTraits {
   /** The only rates it has, in Hz, ascending; absent: every whole number of {@link RATE_RANGE_HZ}. */
   rates?: readonly number[];
   /**
-   * How much audio a new encoder must hear before the point at which it goes on with a stream, in ms, so that the seam
-   * cannot be heard. The resampler's filter has its share in it.
+   * How much audio another encoder must hear before the point at which it goes on with a stream, in ms, so that the seam
+   * cannot be heard (measured, docs/transcoder.md). Formats whose packets stand alone need it for the resampler's filter
+   * alone, which is full after 16 samples of the lower rate.
    */
   runUpMs: number;
 }
@@ -119,7 +120,7 @@ export function bitrateRange(format: AudioFormat, hz: number): BitrateRange | un
   }
 }
 
-/** What a new encoder is given, so that it goes on in the middle of a stream. */
+/** What another encoder is given, so that it goes on in the middle of a stream. */
 export interface ResumePoint {
   /** Of the PCM, at `inputRateHz`: the first sample that it is given, counted from the start of the stream. */
   inputSample: number;

@@ -2,13 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeEnd } from "../../protocol/envelope.ts";
 import { FORMATS, resamplerPeriod, resumePoint, type AudioFormat } from "../../protocol/formats.ts";
-import { lastToc } from "../../protocol/opus-mode.ts";
+import { isCeltAlone, lastToc } from "../../protocol/opus-mode.ts";
 import type { Service } from "../../service/http-service.ts";
 import { startTranscoder } from "../../transcoder/server.ts";
 import { between, seeded } from "../support/random.ts";
 import { audioEnvelopes, body, formatEvent, OpenStream, transcode, type Query } from "./client.ts";
-import { borders, bytesOf, resample } from "./seam.ts";
-import { glide } from "./signal.ts";
+import { borders, bytesOf, encode, goOn, join, resample } from "./seam.ts";
+import { decode } from "./decode.ts";
+import { glide, rms } from "./signal.ts";
 
 let service: Service;
 beforeAll(async () => {
@@ -93,6 +94,29 @@ describe("an Ogg stream that goes on", () => {
         });
       expect(pagesOf(rest.audio)).toEqual(pagesOf(whole.audio.slice(-rest.audio.length)));
     }
+  });
+
+  it("has no packet of SILK after that", async () => {
+    const source = { format: "opus", fromHz: FROM_HZ, toHz: 16_000, pcm: PCM } as const;
+    const whole = encode(source);
+    const border = borders(whole).find((sample) => sample > 2 * 16_000)!;
+    expect(isCeltAlone(lastToc(whole.audio.at(-1)!.data))).toBe(false);
+    for (const { data } of goOn(source, whole, border).audio) expect(isCeltAlone(lastToc(data))).toBe(true);
+  });
+});
+
+describe("a stream that loses its encoder again and again", () => {
+  it.each(FORMATS)("is one stream as long as the uncut one: %s", async (format) => {
+    const source = { format, fromHz: FROM_HZ, toHz: TO_HZ, pcm: PCM };
+    const uncut = encode(source);
+    const starts = [0.1, 0.7, 1.5, 1.6, 2.9, 3.9].map((seconds) =>
+      borders(uncut).find((border) => border >= seconds * TO_HZ)!,
+    );
+    const whole = starts.reduce((stream, border) => join(stream, border, goOn(source, stream, border)), uncut);
+    expect(whole.samples).toBe(uncut.samples);
+    const [heard, expected] = [await decode(format, whole), await decode(format, uncut)];
+    expect(heard.samples.length).toBe(expected.samples.length);
+    expect(rms(heard.samples)).toBeCloseTo(rms(expected.samples), 2);
   });
 });
 
