@@ -56,7 +56,7 @@ export async function* resampled(
       onLost: () => {},
     } as const;
     try {
-      for await (const piece of encode(resampler, pcm, 0, either)) {
+      for await (const piece of encode(resampler, pcm, { outputSample: 0, lastPacket: undefined }, either)) {
         if (piece.type !== "audio") continue;
         yield* takeWords();
         yield piece;

@@ -22,46 +22,54 @@ export function runUpStart({ format, sampleRateHz }: TranscodeTarget, pcmRateHz:
   return resumePoint(format, sampleRateHz, pcmRateHz, outputSample).inputSample;
 }
 
+/** Where a stream stands that an encoder goes on with. */
+export interface StreamEnd {
+  /** At the encoder's rate; a packet ends there. */
+  outputSample: number;
+  /** What came last: an encoder of Opus goes on after it according to its mode. Undefined: nothing did. */
+  lastPacket: Uint8Array | undefined;
+}
+
 /**
- * The stream from `outputSample` on. Where an encoder is lost, the next one goes on behind its last packet: it hears a
- * run-up of PCM, which `pcm` keeps, so that the seam is not heard.
+ * The stream from its end on. Where an encoder is lost, the next one goes on behind its last packet: it hears a run-up of
+ * PCM, which `pcm` keeps, so that the seam is not heard.
  * @throws GatewayError of {@link transcode}, and the signal's reason.
  */
 export async function* encode(
   { transcoder, target, limits, onLost }: Encoder,
   pcm: PcmBuffer,
-  outputSample: number,
+  end: StreamEnd,
   signal: AbortSignal,
 ): AsyncGenerator<Encoded> {
   const pcmPerSample = pcm.rateHz / encodedRate(target.format, target.sampleRateHz);
-  let hasHeader = false;
-  let at = outputSample;
-  for (let attempts = ATTEMPTS, from = at; ; from = at) {
-    const inputSample = runUpStart(target, pcm.rateHz, from);
+  let { outputSample, lastPacket } = end;
+  let delaySamples = 0;
+  const inputSample = () => runUpStart(target, pcm.rateHz, outputSample);
+  pcm.answer(outputSample * pcmPerSample, inputSample());
+  for (let attempts = ATTEMPTS; ;) {
+    const from = outputSample;
+    const point = { inputSample: inputSample(), outputSample, lastPacket };
     try {
-      for await (const piece of transcode(
-        transcoder,
-        target,
-        pcm,
-        { inputSample, outputSample: from },
-        limits,
-        signal,
-      )) {
-        if (piece.type === "audio") {
-          if (piece.samples === 0 && hasHeader) continue; // the encoder before was lost right behind it
-          hasHeader = true;
-          at += piece.samples;
-          pcm.answer(at * pcmPerSample, runUpStart(target, pcm.rateHz, at));
+      for await (const piece of transcode(transcoder, target, pcm, point, limits, signal)) {
+        if (piece.type === "event") {
+          delaySamples = piece.event.delay ?? 0;
+        } else {
+          if (piece.samples === 0 && lastPacket) continue; // the header again: the encoder before was lost right behind it
+          lastPacket = piece.data;
+          outputSample += piece.samples;
+          pcm.answer(outputSample * pcmPerSample, inputSample());
         }
         yield piece;
       }
       return;
     } catch (error) {
       signal.throwIfAborted();
-      attempts = at > from ? ATTEMPTS : attempts - 1;
       const isLost = error instanceof GatewayError && error.failure.reason === "transcoder_failed";
+      // It had said everything but that this is the end.
+      if (isLost && pcm.isFinished && (outputSample - delaySamples) * pcmPerSample >= pcm.end) return;
+      attempts = outputSample > from ? ATTEMPTS : attempts - 1;
       if (!isLost || attempts === 0) throw error;
-      onLost(pcm.furthestRead - runUpStart(target, pcm.rateHz, at));
+      onLost(Math.max(0, pcm.furthestRead - inputSample()));
     }
   }
 }
