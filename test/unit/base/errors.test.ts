@@ -17,6 +17,7 @@ const expected: Record<Reason, [status: number, close: number]> = {
   nothing_to_speak: [400, 1008],
   not_found: [404, 1008],
   unknown_session: [404, 1008],
+  taken_over: [409, 4001],
   payload_too_large: [413, 1009],
   unsupported_media_type: [415, 1008],
   upgrade_required: [426, 1008],
