@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { encodeEnd, type StreamError } from "../protocol/envelope.ts";
+import { ORIGIN, parseTarget } from "./request-target.ts";
 
 /** How long running streams may go on after SIGTERM, in ms (Cloudflare kills a container 15 min after its SIGTERM). */
 const DRAIN_MS = 30_000;
@@ -172,9 +173,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       else sendJson(response, 503, { status: "not_ready", reason }, { "retry-after": "1" });
     },
   };
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? "/", "http://service");
-    const route = `${request.method} ${url.pathname}`;
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const client = new AbortController();
     response.once("close", () => {
       if (!response.writableFinished) client.abort(new Error("the client went away"));
@@ -182,10 +182,21 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       if (draining) setImmediate(() => server.closeIdleConnections());
     });
     response.on("error", () => {}); // a write after the client left; the abort above says so
+    const target = parseTarget(request.url);
+    const url = target ?? new URL(ORIGIN);
     const exchange = { request, response, url, signal: client.signal, log: {} };
-    const probe = health[route];
-    if (probe) void probe(exchange);
-    else void answer(options, options.routes[route] ?? unknownRoute(options, url), exchange);
+    const route = `${request.method} ${url.pathname}`;
+    if (!target) await answer(options, badTarget, exchange);
+    else if (health[route]) await health[route](exchange);
+    else await answer(options, options.routes[route] ?? unknownRoute(options, url), exchange);
+  }
+
+  const server = createServer((request, response) => {
+    // Whatever is wrong with one request, the process and its other streams live on.
+    serve(request, response).catch((error: unknown) => {
+      logLine(options.name, "request_failed", { stack: error instanceof Error ? error.stack : String(error) });
+      response.destroy();
+    });
   });
   server.requestTimeout = 0; // Node's default resets any exchange after 300 s, however alive
   server.keepAliveTimeout = 120_000; // longer than a gateway keeps an idle connection, or reuse races our close
@@ -201,6 +212,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clearTimeout(cut);
   }
   return { url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`, close };
+}
+
+function badTarget(): never {
+  throw new HttpError(400, invalid("invalid_request", "the request's target is neither a path nor a URL"));
 }
 
 function unknownRoute(options: ServiceOptions, url: URL): Handler {

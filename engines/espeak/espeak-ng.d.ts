@@ -25,15 +25,26 @@ declare module "@echogarden/espeak-ng-emscripten" {
     list_voices(): EspeakVoice[];
     /** 0 when the voice is set. */
     set_voice(identifier: string): number;
-    /** Calls back about every 100 ms of audio; stops when `callback` returns true. */
+    /**
+     * Calls back about every 100 ms of audio; stops when `callback` returns true. `text` lies in the module's heap, UTF-8
+     * with a 0 at its end (the package also takes a string, which we must not give: see synthesis-thread.ts).
+     */
     synthesize_and_get_phonemes(
-      text: string,
+      text: { ptr: number },
       callback: (audio: Int16Array<ArrayBuffer>, events: EspeakEvent[]) => boolean,
     ): string;
+  }
+
+  export interface EspeakModule {
+    eSpeakNGWorker: new () => Espeak;
+    /** Another array once the heap has grown. */
+    readonly HEAPU8: Uint8Array;
+    /** The address of so many free bytes in the heap. */
+    _malloc(this: void, byteLength: number): number;
   }
 
   export default function load(options?: {
     print?: (line: string) => void;
     printErr?: (line: string) => void;
-  }): Promise<{ eSpeakNGWorker: new () => Espeak }>;
+  }): Promise<EspeakModule>;
 }

@@ -129,6 +129,7 @@ export function createEspeak(options: EspeakOptions): { service: ServiceOptions;
           sample_rate: sampleRate,
           max_chars: MAX_CHARS,
           streaming: "native",
+          repeatable: true,
           syntheses_started: pool.started,
           syntheses_active: pool.active,
           queued: pool.queued,

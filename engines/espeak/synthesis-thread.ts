@@ -3,6 +3,8 @@ import { parentPort } from "node:worker_threads";
 import loadEspeak, { type EspeakVoice } from "@echogarden/espeak-ng-emscripten";
 import { encodeAudio, encodeEvent } from "../../protocol/envelope.ts";
 import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
+import { HeapSnapshot } from "./heap-snapshot.ts";
+import { heapText } from "./heap-text.ts";
 import { PieceFlow } from "./piece-flow.ts";
 import { pauseAfterMs, speakable, wordLocator } from "./spoken-text.ts";
 import type { JobMessage, ThreadMessage } from "./thread-pool.ts";
@@ -25,8 +27,8 @@ export interface EspeakReady {
 }
 
 const quiet = () => {}; // it remarks on odd phonemes, one bare line each
-const { eSpeakNGWorker: Espeak } = await loadEspeak({ print: quiet, printErr: quiet });
-const espeak = new Espeak();
+const espeakModule = await loadEspeak({ print: quiet, printErr: quiet });
+const espeak = new espeakModule.eSpeakNGWorker();
 const sampleRate = espeak.samplerate;
 const port = parentPort!;
 
@@ -35,13 +37,12 @@ function post(message: ThreadMessage<EspeakReady>): void {
 }
 
 function synthesize({ text, identifier, speed }: SynthesisTask, emit: (bytes: Uint8Array<ArrayBuffer>) => boolean) {
-  // Set for each task: what the one before chose must not be heard in this one.
   if (espeak.set_voice(identifier) !== 0) throw new Error(`eSpeak does not take its own voice ${identifier}`);
   espeak.rate = Math.round(NORMAL_RATE * speed);
   const locate = wordLocator(text);
   let samples = 0;
   // Its sibling `synthesize` reads the text as SSML with [[phonemes]]; this one takes it as plain text.
-  espeak.synthesize_and_get_phonemes(speakable(text), (audio, events) => {
+  espeak.synthesize_and_get_phonemes(heapText(espeakModule, speakable(text)), (audio, events) => {
     for (const event of events) {
       const range = event.type === "word" && locate(event.text_position, event.word_length);
       if (!range) continue;
@@ -62,8 +63,13 @@ function synthesize({ text, identifier, speed }: SynthesisTask, emit: (bytes: Ui
 const warmUp = "The quick brown fox jumps over the lazy dog, and then it goes home to sleep.";
 synthesize({ text: warmUp, identifier: "gmw/en-US", speed: 1 }, () => true);
 
+// eSpeak remembers: its noise, its voice, its dictionaries. Put back to this point before each task, it says the same
+// for the same request, whatever it has spoken or broken off since, in every thread and process.
+const warmedUp = new HeapSnapshot(espeakModule);
+
 port.on("message", ({ task, flow }: JobMessage<SynthesisTask>) => {
   const pieces = new PieceFlow(flow);
+  warmedUp.restore();
   synthesize(task, (bytes) => {
     const { byteLength } = bytes; // 0 once posted
     post(bytes);

@@ -1,4 +1,5 @@
 /** A client of the engine contract, as the tests use it. */
+import { createHash } from "node:crypto";
 import { decodeEnvelopes, type StreamError, type WordEvent } from "../../protocol/envelope.ts";
 
 export interface SynthesisRequest {
@@ -25,6 +26,7 @@ export interface Info {
   version: string;
   sample_rate: number;
   max_chars: number;
+  repeatable: boolean;
   streaming: string;
   syntheses_started: number;
   syntheses_active: number;
@@ -99,6 +101,12 @@ export async function readSpeech(response: Response): Promise<Speech> {
 
 export async function speak(url: string, request: SynthesisRequest): Promise<Speech> {
   return readSpeech(await post(url, request));
+}
+
+/** What two readings of one request have in common when an engine repeats itself: every sample and every word event. */
+export function identity({ sampleRate, pcm, words, error }: Speech) {
+  const sha256 = createHash("sha256").update(pcm).digest("hex");
+  return { sampleRate, samples: pcm.length, sha256, words, error };
 }
 
 /** Reads up to the first audio, and leaves the rest to the returned reader. */
