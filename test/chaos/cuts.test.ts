@@ -8,7 +8,7 @@ import { compared, firstCensus, grown, lastCensus, type Census, type Household }
 import { expectOfEach } from "./crowd.ts";
 import { publish, Tallies } from "./figures.ts";
 import { CUTS, Line, type LineEvent } from "./line.ts";
-import { listen, type Heard } from "./listen.ts";
+import { listen } from "./listen.ts";
 import { bytesOf, expectSameBytes, References, type Reference, type Request } from "./oracle.ts";
 import { sized } from "./settings.ts";
 import { expectWords, numberedText, WORDS } from "./words.ts";

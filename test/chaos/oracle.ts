@@ -82,6 +82,12 @@ export function expectOneEnd({ audio, eos, error }: Heard): void {
   need(audio.length > 0, () => "was silent");
 }
 
+/**
+ * Of a stream that ended with an error so many messages are not compared: at an end the encoder gives out what it has
+ * held back, padded with silence, and the last message is as short as the audio that was left.
+ */
+const LAST_OF_BROKEN = 2;
+
 /** The stream is the reference to the byte; one that ended with an error, as far as it got. */
 export function expectSameBytes(heard: Heard, reference: Reference): void {
   expectOneEnd(heard);
@@ -95,7 +101,8 @@ export function expectSameBytes(heard: Heard, reference: Reference): void {
 }
 
 function expectSameStart(heard: Heard, reference: Reference, messages: number): void {
-  const compared = heard.audio.slice(0, messages);
+  const whole = heard.error ? Math.max(0, heard.audio.length - LAST_OF_BROKEN) : heard.audio.length;
+  const compared = heard.audio.slice(0, Math.min(messages, whole));
   const different = compared.findIndex(({ audio }, i) => !reference.audio[i]?.equals(audio));
   need(different < 0, () => `message ${different + 1} is not that of an uninterrupted session`);
 }

@@ -6,19 +6,27 @@ import type { Request } from "./oracle.ts";
 /** The engine stands where Coqui's would. */
 export const WORDS = { provider: "coqui_tts", voice: "words" } as const;
 
-/** Sentences of ten numbered words, each with one more that names the session and is silent: "n0 n1 ... n9 tagbc." */
+/**
+ * Sentences of ten numbered words, each with one more that names the session and is silent: "N0 n1 ... n9 tagbc." A
+ * full stop before a small letter would not end a sentence.
+ */
 export function numberedText(words: number, session: number): string {
   const tag = tagOf(session);
-  return Array.from({ length: words }, (_, i) => `n${i}${i % 10 === 9 || i === words - 1 ? ` ${tag}.` : ""}`).join(" ");
+  const sentences = Array.from({ length: Math.ceil(words / 10) }, (_, sentence) => {
+    const count = Math.min(10, words - sentence * 10);
+    const numbers = Array.from({ length: count }, (_number, i) => `${i === 0 ? "N" : "n"}${sentence * 10 + i}`);
+    return `${numbers.join(" ")} ${tag}.`;
+  });
+  return sentences.join(" ");
 }
 
 /** In letters: a word with digits in it would be heard. */
 export function tagOf(session: number): string {
-  return `tag${[...String(session)].map((digit) => "abcdefghij"[Number(digit)]).join("")}`;
+  return `tag${String(session).replaceAll(/\d/g, (digit) => "abcdefghij"[Number(digit)]!)}`;
 }
 
 function wordsIn(text: string): number[] {
-  return [...text.matchAll(/\bn(\d+)/g)].map(([, number]) => Number(number) % WORD_NUMBERS);
+  return [...text.matchAll(/\bn(\d+)/gi)].map(([, number]) => Number(number) % WORD_NUMBERS);
 }
 
 /**
