@@ -39,17 +39,22 @@ export async function freePort(): Promise<number> {
 export interface GatewayOptions {
   /** A configuration of wrangler's with containers; without one there are none. */
   containersConfig?: string;
+  /** A configuration of wrangler's of another Worker, one without containers. */
+  config?: string;
+  /** A folder that keeps the objects' storage, also when the gateway stops; without one there is a new one each time. */
+  stateFolder?: string;
 }
 
 /** @param vars settings of worker/config/settings.ts, the addresses of upstreams among them. */
 export async function startGateway(
   vars: Record<string, string | number>,
-  { containersConfig }: GatewayOptions = {},
+  { containersConfig, config = containersConfig, stateFolder }: GatewayOptions = {},
 ): Promise<RunningGateway> {
   const port = await freePort();
-  const state = await mkdtemp(join(tmpdir(), "tts-gateway-"));
+  const state = stateFolder ?? (await mkdtemp(join(tmpdir(), "tts-gateway-")));
   const args = ["--port", String(port), "--inspector-port", "0", "--persist-to", state];
-  args.push(...(containersConfig ? ["--config", containersConfig] : ["--enable-containers=false"]));
+  if (config) args.push("--config", config);
+  if (!containersConfig) args.push("--enable-containers=false");
   const settings = Object.entries(containersConfig ? vars : { CONTAINERS: "off", ...vars }).flatMap(([name, value]) => [
     "--var",
     `${name}:${value}`,
@@ -82,7 +87,7 @@ export async function startGateway(
     if (containersConfig && child.kill("SIGTERM")) await Promise.race([once(child, "exit"), sleep(STOP_MS)]);
     process.kill(-child.pid!, "SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-    await rm(state, { recursive: true, force: true, maxRetries: 5 });
+    if (!stateFolder) await rm(state, { recursive: true, force: true, maxRetries: 5 });
   };
   return { url, child, logs, stop };
 }

@@ -1,3 +1,4 @@
+import type { Verb } from "../../../worker/delivery/framing.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Connection } from "../../../worker/delivery/connection.ts";
 import { Delivery, type DeliveryEnd } from "../../../worker/delivery/delivery.ts";
@@ -13,6 +14,7 @@ class FakeConnection {
   readonly window: SendWindow;
   bufferedAmount = 0;
   onSend = () => {};
+  readonly framing = { parse: (said: string) => JSON.parse(said) as Verb };
 
   constructor(after = 0, windowBytes = 100_000) {
     this.window = new SendWindow(windowBytes, after);
@@ -138,8 +140,7 @@ describe("a delivery waits for its client", () => {
     const { delivery, end } = deliver(client, new StoredLog(15));
     await vi.advanceTimersByTimeAsync(500);
     expect(client.got).toHaveLength(10);
-    client.window.ack(5);
-    delivery.acked();
+    delivery.isCancelledBy('{"type":"ack","seq":5}');
     await vi.advanceTimersByTimeAsync(0);
     expect(client.got).toHaveLength(15);
     delivery.stop();
@@ -182,8 +183,7 @@ describe("a delivery waits for its client", () => {
     await vi.advanceTimersByTimeAsync(10 * STALL_MS);
     stored.append(1);
     await vi.advanceTimersByTimeAsync(STALL_MS * 0.5);
-    client.window.ack(1);
-    delivery.acked();
+    delivery.isCancelledBy('{"type":"ack","seq":1}');
     await vi.advanceTimersByTimeAsync(0);
     expect(client.got).toEqual([1, 2]);
     delivery.stop();
