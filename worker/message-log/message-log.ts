@@ -118,6 +118,7 @@ export class MessageLog {
 
   /** The next message: `samples` of media time. */
   append(samples: number, data: Uint8Array): void {
+    if (this.#end.ended) return; // it was on its way when the synthesis was stopped
     const { seq, samples: start, bytes } = this.#end;
     this.#end = { ...this.#end, seq: seq + 1, samples: start + samples, bytes: bytes + data.length };
     this.#open.append(this.#end.samples, data);

@@ -220,7 +220,7 @@ export abstract class SessionObject extends DurableObject {
   override async alarm(): Promise<void> {
     const stored = this.#stored;
     if (stored?.life.outcome && this.#delivery) return this.ctx.storage.setAlarm(Date.now() + LIFETIMES.graceMs); // heard
-    if (stored && Date.now() < stored.dueAt) return stored.saveSoon();
+    if (stored && Date.now() < stored.dueAt) return this.ctx.storage.setAlarm(stored.dueAt);
     if (stored && stateOf(stored.life) === "streaming") {
       const failure = this.#open().log.end.ended?.failure;
       return this.#conclude(failure ? { state: "failed", failure } : ABANDONED);
