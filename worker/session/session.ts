@@ -12,6 +12,7 @@ import { Delivery } from "../delivery/delivery.ts";
 import type { Opening, Outcome, Protocol } from "../delivery/framing.ts";
 import { logStorage } from "../message-log/log-storage.ts";
 import { UNWRITTEN_MESSAGES } from "../message-log/message-log.ts";
+import type { VoiceChange } from "../message-log/row.ts";
 import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
@@ -149,7 +150,7 @@ export abstract class SessionObject extends DurableObject {
 
   #open(): Synthesis {
     return (this.#synthesis ??= createSynthesis(this.#stored!.request, logStorage(this.ctx.storage), this.#background, {
-      onChange: () => this.#voiceChanged(),
+      onChange: (change) => this.#voiceChanged(change),
       failureOf: (error) => this.#failure(error),
     }));
   }
@@ -236,8 +237,9 @@ export abstract class SessionObject extends DurableObject {
     await this.ctx.storage.deleteAll();
   }
 
-  #voiceChanged(): void {
-    const notice = noticesOf(this.#stored!.request, this.#open().log).at(-1)!;
+  #voiceChanged(change: VoiceChange): void {
+    const { log: messages } = this.#open();
+    const notice = noticesOf(this.#stored!.request, messages)[messages.end.changes.indexOf(change)]!;
     const { provider, voice, failure, startMs, isCut } = notice;
     const session = this.ctx.id.toString();
     log("voice_changed", { session, provider, voice, reason: failure.reason, pts_ms: startMs, is_cut: isCut });
