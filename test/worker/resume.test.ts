@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { connect, create, listen, LONG_TEXT, statusOf, type Client } from "./client.ts";
+import { connect, create, createWithLostVoices, listen, LONG_TEXT, statusOf, type Client } from "./client.ts";
 
 describe("?after=N", () => {
   it("goes on at N + 1, with the same messages", async () => {
@@ -29,6 +29,14 @@ describe("?after=N", () => {
     const refused = await (await connect(id, { after: 16 })).failure();
     expect(refused).toMatchObject({ code: 400, reason: "invalid_after", closeCode: 1008 });
     expect((await client.end()).type).toBe("eos");
+  });
+
+  it("of a session that failed brings its error, whatever it is", async () => {
+    const id = await createWithLostVoices([], "nobody", "One two three.");
+    const first = await (await connect(id)).failure();
+    expect(first).toMatchObject({ code: 400, reason: "invalid_request", closeCode: 1008 });
+    for (const after of [0, 5]) expect(await (await connect(id, { after })).failure()).toEqual(first);
+    expect((await statusOf(id)).state).toBe("failed");
   });
 
   it("that is no number is an error", async () => {
