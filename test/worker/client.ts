@@ -64,12 +64,11 @@ export function stubOf(id: string) {
  */
 export async function createWithLostVoices(lost: readonly string[], voice: string, text: string): Promise<string> {
   const id = env.SESSIONS.newUniqueId();
-  const [first, ...others] = [
-    ...lost.map((name) => ({ provider: "gone", voice: name, language: "en-US", rateHz: 16_000 })),
-    { provider: "mock_tone", voice, language: "en-US", rateHz: 16_000 },
-  ];
+  const speaks = { language: "en-US", rateHz: 16_000 };
+  const gone = lost.map((name) => ({ provider: "gone", voice: name, ...speaks }));
+  const [first, ...others] = [...gone, { provider: "mock_tone", voice, ...speaks }];
   const format = { rateHz: 16_000, format: "pcm16", sampleRateHz: 16_000 } as const;
-  await env.SESSIONS.get(id).create({ voices: [first!, ...others], text, maxChars: 2_000, region: "weur", ...format });
+  await env.SESSIONS.get(id).create({ voices: [first, ...others], text, maxChars: 2_000, region: "weur", ...format });
   return id.toString();
 }
 

@@ -1,22 +1,14 @@
 import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { MessageLog } from "../../worker/message-log/message-log.ts";
+import { MessageRow } from "../../worker/message-log/message-row.ts";
 import { connect, create, keysOf, listen, LONG_TEXT, pause, statusOf, stubOf, type Client } from "./client.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
 /** How many messages are read from logs, from now on. */
 function countReads(): () => number {
-  let reads = 0;
-  const reader = MessageLog.prototype.reader;
-  vi.spyOn(MessageLog.prototype, "reader").mockImplementation(function (this: MessageLog) {
-    const read = reader.call(this);
-    return (seq) => {
-      reads++;
-      return read(seq);
-    };
-  });
-  return () => reads;
+  const message = vi.spyOn(MessageRow.prototype, "message");
+  return () => message.mock.calls.length;
 }
 
 /** The rows of a session, and a way to lose one of them. */
