@@ -208,6 +208,8 @@ export class Client {
 interface ConnectOptions {
   after?: number | string;
   attempt?: number | string;
+  /** What it calls itself. */
+  client?: string;
   /** Asks to be told of voice changes. */
   notices?: boolean;
   protocols?: string;
@@ -216,10 +218,11 @@ interface ConnectOptions {
 }
 
 export async function connect(id: string, options: ConnectOptions = {}): Promise<Client> {
-  const { after, attempt, notices, protocols, acks = false } = options;
+  const { after, attempt, client, notices, protocols, acks = false } = options;
   const query = new URLSearchParams();
   if (after !== undefined) query.set("after", String(after));
   if (attempt !== undefined) query.set("attempt", String(attempt));
+  if (client !== undefined) query.set("client", client);
   if (notices) query.set("notices", "1");
   const headers = { upgrade: "websocket", ...(protocols && { "sec-websocket-protocol": protocols }) };
   const response = await ask(`/v1/tts/stream/${id}?${query.toString()}`, { headers });

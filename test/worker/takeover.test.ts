@@ -88,6 +88,17 @@ describe("a client that counts its attempts", () => {
     expect((await last.end()).type).toBe("eos");
   });
 
+  it("takes over from another client, however often that one has tried", async () => {
+    const id = await create(PACED);
+    const first = await connect(id, { client: "a", attempt: 9 });
+    await first.until(({ audio }) => audio.length >= 1);
+    const second = await connect(id, { client: "b", attempt: 1, after: 1 });
+    expect((await first.closed).code).toBe(4001);
+    const late = await connect(id, { client: "b", attempt: 0 });
+    expect(await late.failure()).toMatchObject({ reason: "taken_over" });
+    expect((await second.end()).type).toBe("eos");
+  });
+
   it("may come with any attempt once the later one has left", async () => {
     const id = await create(PACED);
     const second = await connect(id, { attempt: 2 });

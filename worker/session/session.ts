@@ -97,7 +97,7 @@ export abstract class SessionObject extends DurableObject {
   #judge({ after, attempt }: Opening): void {
     const { outcome, sent } = this.#life;
     const successor = this.#delivery?.connection.attempt;
-    if (attempt !== undefined && successor !== undefined && attempt < successor) {
+    if (attempt && attempt.client === successor?.client && attempt.number < successor.number) {
       throw new GatewayError("taken_over", "a later attempt of this client is connected");
     }
     if (outcome && outcome.state !== "completed") return; // whatever it has, the error is left
