@@ -3,7 +3,7 @@ import type { Refusal } from "../../../worker/breaker/circuit-client.ts";
 import { Misconfiguration, RequestFault } from "../../../worker/providers/provider.ts";
 import { countingPcm } from "../bytes.ts";
 import { limits, Recorder } from "./recording.ts";
-import { audio, broken, busy, format, ScriptedProvider } from "./scripted-provider.ts";
+import { audio, broken, busy, format, gone, ScriptedProvider } from "./scripted-provider.ts";
 
 let recorder: Recorder;
 
@@ -30,10 +30,18 @@ describe("a circuit", () => {
 
   it("is not told of what is the request's own fault, or of an abort", async () => {
     await recorder.run(new ScriptedProvider([new RequestFault("unknown_voice", "who?")]));
-    const controller = new AbortController();
+    const [controller, stopped] = [new AbortController(), new AbortController()];
     setTimeout(() => controller.abort(new Error("cancelled")), 150);
     await recorder.run(new ScriptedProvider(["hang"]), controller.signal);
-    expect(recorder.told).toEqual(["ignored", "ignored"]);
+    const torn = new ScriptedProvider([]);
+    // oxlint-disable-next-line require-yield
+    torn.speak = async function* (_, signal) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      throw gone(); // what a request says that was torn down
+    };
+    setTimeout(() => stopped.abort(new Error("cancelled")), 150);
+    await recorder.run(torn, stopped.signal);
+    expect(recorder.told).toEqual(["ignored", "ignored", "ignored"]);
   });
 
   it("opens at once for a wrong setup", async () => {
@@ -67,6 +75,7 @@ describe("a circuit", () => {
     const { failure } = await recorder.run([recorder.speaker(provider, { refusals })]);
     expect(failure).toBeUndefined();
     expect([provider.asked.length, refusals.length]).toEqual([2, 0]);
+    expect(recorder.log.counts).toMatchObject({ utterances: 2, retries: 0 });
   });
 
   it("that is open hands the text to the next voice", async () => {
