@@ -36,6 +36,7 @@ export async function* encode(
   const pcmPerSample = pcm.rateHz / encodedRate(target.format, target.sampleRateHz);
   let hasHeader = false;
   let at = outputSample;
+  pcm.answer(at * pcmPerSample, 0); // nothing comes back for a run-up, which may be longer than what may be unanswered
   for (let attempts = ATTEMPTS, from = at; ; from = at) {
     const inputSample = runUpStart(target, pcm.rateHz, from);
     try {

@@ -18,7 +18,7 @@ export class Stream {
   readonly log: MessageLog;
   readonly track: Track;
   readonly start: number;
-  pcm = new Uint8Array(0);
+  pcm: Uint8Array = new Uint8Array(0);
 
   constructor(store = new MemoryLogStore(), texts = TEXT) {
     this.store = store;
