@@ -81,6 +81,20 @@ describe("a session of which a row is lost", () => {
     expect(beyond.audio).toEqual([]);
   });
 
+  it("is no stream that goes on, if it is the last one", async () => {
+    const { id, heard } = await whole();
+    const rows = await rowsOf(id);
+    await loseRow(id, rows.at(-1)!);
+    const broken = await connect(id, { acks: true });
+    expect(await broken.failure()).toMatchObject({ code: 500, reason: "internal", closeCode: 1011 });
+    const last = heard.audio.length;
+    const behind = await connect(id, { after: last });
+    expect(await behind.failure()).toMatchObject({ code: 500, reason: "internal" });
+    expect((await statusOf(id)).final).toEqual(heard.finals[0]);
+    for (const row of rows) await loseRow(id, row);
+    expect(await (await connect(id)).failure()).toMatchObject({ code: 500, reason: "internal" });
+  });
+
   it("stays as it ended, and the rest of it can still be heard", async () => {
     const { id, heard, row } = await whole();
     const before = await statusOf(id);

@@ -102,7 +102,7 @@ export abstract class SessionObject extends DurableObject {
       throw new GatewayError("taken_over", "a later attempt of this client is connected");
     }
     if (outcome && outcome.state !== "completed") return; // whatever it has, the error is left
-    const last = outcome ? this.#open().log.end.seq : Math.max(sent.seq, this.#mostSentBefore);
+    const last = outcome?.seq ?? Math.max(sent.seq, this.#mostSentBefore);
     if (after > last) throw aboveLast(after, last);
   }
 
@@ -126,6 +126,7 @@ export abstract class SessionObject extends DurableObject {
     try {
       if (ended?.state === "cancelled") return this.#detach((gone) => gone.end(ended));
       if (!ended) this.#start();
+      else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
       for (const notice of this.#report().notices) connection.notify(notice);
       const end = await delivery.run();
       if (delivery !== this.#delivery) return;
