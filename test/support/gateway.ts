@@ -41,6 +41,8 @@ export interface GatewayOptions {
   containersConfig?: string;
   /** A configuration of wrangler's of another Worker, one without containers. */
   config?: string;
+  /** The entry of another Worker with the same configuration. */
+  main?: string;
   /** A folder that keeps the objects' storage, also when the gateway stops; without one there is a new one each time. */
   stateFolder?: string;
 }
@@ -48,7 +50,7 @@ export interface GatewayOptions {
 /** @param vars settings of worker/config/settings.ts, the addresses of upstreams among them. */
 export async function startGateway(
   vars: Record<string, string | number>,
-  { containersConfig, config = containersConfig, stateFolder }: GatewayOptions = {},
+  { containersConfig, config = containersConfig, main, stateFolder }: GatewayOptions = {},
 ): Promise<RunningGateway> {
   const port = await freePort();
   const state = stateFolder ?? (await mkdtemp(join(tmpdir(), "tts-gateway-")));
@@ -59,12 +61,16 @@ export async function startGateway(
     "--var",
     `${name}:${value}`,
   ]);
-  const child = spawn(process.execPath, ["node_modules/wrangler/bin/wrangler.js", "dev", ...args, ...settings], {
-    cwd: root,
-    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: true, // a process group of its own, so that workerd ends with it
-  });
+  const child = spawn(
+    process.execPath,
+    ["node_modules/wrangler/bin/wrangler.js", "dev", ...(main ? [main] : []), ...args, ...settings],
+    {
+      cwd: root,
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true, // a process group of its own, so that workerd ends with it
+    },
+  );
   const logs: Record<string, unknown>[] = [];
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
