@@ -26,7 +26,7 @@ const worker = {
           MAX_TEXT_CHARS: "5000",
           STALL_TIMEOUT_MS: "1000",
           TRANSCODER_WAIT_MS: "300",
-          TAPE_LEAD_MS: "1000",
+          LEAD_MS: "1000",
         },
       },
     }),

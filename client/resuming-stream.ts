@@ -70,7 +70,7 @@ async function cancelSession(wsUrl: string): Promise<void> {
  * Waits, and no longer than `signal` allows.
  * @throws the signal's reason.
  */
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+async function pauseBeforeReconnect(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const { promise, resolve } = Promise.withResolvers<void>();
   const wake = () => resolve();
@@ -167,7 +167,7 @@ export class ResumingStream {
         throw new TtsError(closeCode, "connection_lost", `the connection was closed with ${closeCode}`);
       }
       onReconnect?.(this.#received, closeCode);
-      await sleep(Math.max(waitMs, retryAfterMs), signal);
+      await pauseBeforeReconnect(Math.max(waitMs, retryAfterMs), signal);
     }
   }
 

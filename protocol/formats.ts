@@ -22,8 +22,9 @@ export interface FormatTraits {
   /** The only rates it has, in Hz, ascending; absent: every whole number of {@link RATE_RANGE_HZ}. */
   rates?: readonly number[];
   /**
-   * How much audio a new encoder must hear before the point at which it goes on with a stream, in ms, so that the seam
-   * cannot be heard. The resampler's filter has its share in it.
+   * How much audio another encoder must hear before the point at which it goes on with a stream, in ms, so that the seam
+   * cannot be heard (measured, docs/transcoder.md). Formats whose packets stand alone need it for the resampler's filter
+   * alone, which is full after 16 samples of the lower rate.
    */
   runUpMs: number;
 }
@@ -43,7 +44,7 @@ export const FORMAT_TRAITS: Readonly<Record<AudioFormat, Readonly<FormatTraits>>
   // Not audio/basic: that is 8000 Hz by definition (RFC 2046); PCMU and PCMA take other rates (RFC 4856).
   mulaw: { contentType: "audio/PCMU", extension: "ulaw", isRawPcm: false, runUpMs: 20 },
   alaw: { contentType: "audio/PCMA", extension: "alaw", isRawPcm: false, runUpMs: 20 },
-  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false, runUpMs: 3000 },
+  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false, runUpMs: 1000 },
   mp3: { contentType: "audio/mpeg", extension: "mp3", isRawPcm: false, runUpMs: 400, rates: MPEG_RATES },
   wav: { contentType: "audio/wav", extension: "wav", isRawPcm: true, runUpMs: 20 },
   flac: { contentType: "audio/flac", extension: "flac", isRawPcm: false, runUpMs: 20 },
@@ -119,7 +120,7 @@ export function bitrateRange(format: AudioFormat, hz: number): BitrateRange | un
   }
 }
 
-/** What a new encoder is given, so that it goes on in the middle of a stream. */
+/** What another encoder is given, so that it goes on in the middle of a stream. */
 export interface ResumePoint {
   /** Of the PCM, at `inputRateHz`: the first sample that it is given, counted from the start of the stream. */
   inputSample: number;
@@ -128,6 +129,14 @@ export interface ResumePoint {
 }
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+/**
+ * Samples of input after which a resampler's filter is in the same phase again: one that starts at a multiple of it, counted
+ * from the start of the stream, makes the same samples as one that has run from there.
+ */
+export function resamplerPeriod(inputRateHz: number, outputRateHz: number): number {
+  return inputRateHz / gcd(inputRateHz, outputRateHz);
+}
 
 /**
  * Where the input of an encoder must begin that goes on at `outputSample`, the end of a packet. It lies a run-up before it,
@@ -140,7 +149,7 @@ export function resumePoint(
   outputSample: number,
 ): ResumePoint {
   const outputRateHz = encodedRate(format, sampleRateHz);
-  const step = inputRateHz / gcd(inputRateHz, outputRateHz);
+  const step = resamplerPeriod(inputRateHz, outputRateHz);
   const runUpSamples = (FORMAT_TRAITS[format].runUpMs * inputRateHz) / 1000;
   const latest = (outputSample * inputRateHz) / outputRateHz - runUpSamples;
   return { inputSample: Math.max(0, Math.floor(latest / step)) * step, outputSample };

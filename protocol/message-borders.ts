@@ -1,6 +1,9 @@
 /**
  * Where the messages of a stream end, and with them the pages of an Ogg stream: a function of media time alone, so that
  * another encoder, which goes on in the middle of the stream, is cut at the same places.
+ *
+ * All positions are in samples from the start of the stream; `frameSamples` is one packet of the codec, or one frame of
+ * raw audio.
  */
 
 /**
@@ -15,18 +18,21 @@ function framesIn(ms: number, frameSamples: number, sampleRateHz: number): numbe
   return Math.max(1, Math.floor((ms * sampleRateHz) / 1000 / frameSamples));
 }
 
-/**
- * The sample at which the message that starts at `startSample` ends, unless the stream ends before it. Both are counted
- * from the start of the stream.
- * @param frameSamples samples in one packet of the codec, or in one frame of raw audio.
- */
-export function messageEnd(startSample: number, frameSamples: number, sampleRateHz: number): number {
-  const startFrame = startSample / frameSamples;
+/** How many messages end at or before `sample`. */
+export function messagesBefore(sample: number, frameSamples: number, sampleRateHz: number): number {
+  const frame = sample / frameSamples;
   let endFrame = 0;
-  for (const ms of FIRST_MESSAGES_MS) {
+  for (const [count, ms] of FIRST_MESSAGES_MS.entries()) {
     endFrame += framesIn(ms, frameSamples, sampleRateHz);
-    if (endFrame > startFrame) return endFrame * frameSamples;
+    if (endFrame > frame) return count;
   }
-  const step = framesIn(MESSAGE_MS, frameSamples, sampleRateHz);
-  return (endFrame + (Math.floor((startFrame - endFrame) / step) + 1) * step) * frameSamples;
+  return FIRST_MESSAGES_MS.length + Math.floor((frame - endFrame) / framesIn(MESSAGE_MS, frameSamples, sampleRateHz));
+}
+
+/** The sample at which the message that holds `sample` ends, unless the stream ends before it. */
+export function messageEnd(sample: number, frameSamples: number, sampleRateHz: number): number {
+  const count = messagesBefore(sample, frameSamples, sampleRateHz) + 1;
+  const first = FIRST_MESSAGES_MS.slice(0, count).map((ms) => framesIn(ms, frameSamples, sampleRateHz));
+  const more = (count - first.length) * framesIn(MESSAGE_MS, frameSamples, sampleRateHz);
+  return (first.reduce((sum, frames) => sum + frames, 0) + more) * frameSamples;
 }

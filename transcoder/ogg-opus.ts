@@ -1,4 +1,8 @@
 /** Ogg Opus (RFC 7845 in the pages of RFC 3533), written page by page. */
+import { concat } from "../protocol/bytes.ts";
+import { messageEnd, messagesBefore } from "../protocol/message-borders.ts";
+import type { AudioCodec, Encoded } from "./codec.ts";
+import type { Container } from "./container.ts";
 
 /** Granule positions count samples at this rate whatever the encoder's is (RFC 7845, section 4). */
 const GRANULE_HZ = 48_000;
@@ -14,74 +18,63 @@ const LAST_PAGE = 0x04;
 const PAGE_HEADER_BYTES = 27;
 const CRC_AT = 22;
 
-/** Packets in a page: five of 20 ms. */
-const PACKETS_PER_PAGE = 5;
-
-export interface OpusPacket {
-  /** At the encoder's rate. */
-  samples: number;
-  data: Uint8Array;
-}
-
-export interface OggPage {
-  /** What a decoder makes of it, at the encoder's rate, before it drops the pre-skip. */
-  samples: number;
-  data: Uint8Array;
-}
+/** Pages of the header: OpusHead and OpusTags. */
+const HEADER_PAGES = 2;
 
 export interface OggOpusOptions {
-  /** Rate the encoder runs at, in Hz. */
-  sampleRateHz: number;
   /** Rate that was asked for: the header's "input sample rate", a hint for who decodes. */
-  inputRateHz: number;
-  /** The encoder's delay in samples at its own rate. */
-  delaySamples: number;
+  askedRateHz: number;
+  /** Rate that the encoder runs at, in Hz. */
+  sampleRateHz: number;
+  /** Where the first packet begins in the stream, at the encoder's rate: 0, or the end of a page. */
+  startSample: number;
 }
 
 /**
- * Groups packets into pages of 100 ms. The first has a single packet, so that sound can start; the last says exactly
- * where the audio ends.
+ * Groups packets into pages, each of which is one message of the gateway. The last page says exactly where the audio ends.
  */
-export class OggOpusWriter {
+export class OggOpusWriter implements Container {
   /** The pages OpusHead and OpusTags. */
   readonly header: Uint8Array;
-  readonly #granulesPerSample: number;
+  readonly #sampleRateHz: number;
+  readonly #frameSamples: number;
   readonly #delaySamples: number;
-  #packets: OpusPacket[] = [];
-  #pageLimit = 1;
+  #packets: Encoded[] = [];
+  /** Where the last page written ends, in samples from the start of the stream. */
+  #written: number;
+  /** Where the last packet pushed ends. */
+  #pushed: number;
   #sequence = 0;
-  /** Samples in the pages written so far. */
-  #written = 0;
 
-  constructor({ sampleRateHz, inputRateHz, delaySamples }: OggOpusOptions) {
-    this.#granulesPerSample = GRANULE_HZ / sampleRateHz;
+  constructor({ frameSamples, delaySamples }: AudioCodec, { askedRateHz, sampleRateHz, startSample }: OggOpusOptions) {
+    this.#sampleRateHz = sampleRateHz;
+    this.#frameSamples = frameSamples;
     this.#delaySamples = delaySamples;
-    const head = opusHead(delaySamples * this.#granulesPerSample, inputRateHz);
+    this.#written = startSample;
+    this.#pushed = startSample;
+    const head = opusHead((delaySamples * GRANULE_HZ) / sampleRateHz, askedRateHz);
     this.header = concat([this.#page(FIRST_PAGE, 0, [head]), this.#page(CONTINUES_NOTHING, 0, [opusTags()])]);
+    this.#sequence = HEADER_PAGES + messagesBefore(startSample, frameSamples, sampleRateHz);
   }
 
-  /** The page that `packet` completes, if it does. */
-  push(packet: OpusPacket): OggPage | undefined {
+  push(packet: Encoded): Encoded | undefined {
     this.#packets.push(packet);
-    if (this.#packets.length < this.#pageLimit) return undefined;
-    this.#pageLimit = PACKETS_PER_PAGE;
-    return this.#flush(CONTINUES_NOTHING, this.#written + sum(this.#packets));
+    this.#pushed += packet.samples;
+    if (this.#pushed < messageEnd(this.#written, this.#frameSamples, this.#sampleRateHz)) return undefined;
+    return this.#flush(CONTINUES_NOTHING, this.#pushed);
   }
 
-  /**
-   * The last page: what is left, with the encoder's last packets, however few.
-   * @param inputSamples all that went into the encoder, at its rate.
-   */
-  end(tail: readonly OpusPacket[], inputSamples: number): OggPage {
+  /** The last page holds what is left and the encoder's last packets, however few. */
+  end(tail: readonly Encoded[], inputSamples: number): [Encoded] {
     this.#packets.push(...tail);
     // Less than the packets hold: the decoder drops the padding (RFC 7845, section 4.4).
-    return this.#flush(LAST_PAGE, inputSamples === 0 ? 0 : this.#delaySamples + inputSamples);
+    return [this.#flush(LAST_PAGE, inputSamples === 0 ? 0 : this.#delaySamples + inputSamples)];
   }
 
-  #flush(type: number, position: number): OggPage {
+  #flush(type: number, position: number): Encoded {
     const data = this.#page(
       type,
-      position * this.#granulesPerSample,
+      (position * GRANULE_HZ) / this.#sampleRateHz,
       this.#packets.map((packet) => packet.data),
     );
     const samples = position - this.#written;
@@ -140,20 +133,6 @@ function oggCrc(bytes: Uint8Array): number {
   return crc >>> 0;
 }
 
-function sum(packets: readonly OpusPacket[]): number {
-  return packets.reduce((total, { samples }) => total + samples, 0);
-}
-
 function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -16,20 +16,28 @@ export class Resampler implements Disposable {
   readonly #context = new SoftwareResampleContext();
   /**
    * libswresample's output depends, rarely, on how its input was cut (22050 → 11111 Hz fed sample by sample differs
-   * after 1615 samples). Blocks of one size make it a function of the samples alone.
+   * after 1615 samples). Blocks that always end at the same samples of the stream make it a function of the samples alone.
    */
   readonly #block: Buffer;
-  #filled = 0;
+  #blockStart: number;
+  #filled: number;
   #out: Buffer;
   /** The last sample that was consumed. */
   readonly #last = new Uint8Array(BYTES_PER_SAMPLE);
   #consumed = 0;
   #produced = 0;
 
-  constructor(fromHz: number, toHz: number) {
+  /**
+   * @param firstSample index in the stream of the first sample that is pushed. At a multiple of `resamplerPeriod()` the
+   * output is, once the filter has filled, the same bytes as that of a resampler that began at sample 0.
+   */
+  constructor(fromHz: number, toHz: number, firstSample = 0) {
     this.#fromHz = fromHz;
     this.#toHz = toHz;
-    this.#block = Buffer.alloc(Math.floor(fromHz / BLOCKS_PER_SECOND) * BYTES_PER_SAMPLE);
+    const blockSamples = Math.floor(fromHz / BLOCKS_PER_SECOND);
+    this.#block = Buffer.alloc(blockSamples * BYTES_PER_SAMPLE);
+    this.#blockStart = (firstSample % blockSamples) * BYTES_PER_SAMPLE;
+    this.#filled = this.#blockStart;
     this.#out = Buffer.alloc(0);
     const mono = AV_CHANNEL_LAYOUT_MONO;
     FFmpegError.throwIfError(
@@ -53,7 +61,7 @@ export class Resampler implements Disposable {
 
   /** What the filter still holds. Nothing may be pushed after it. */
   *finish(): Generator<Uint8Array> {
-    if (this.#filled > 0) yield this.#convert();
+    if (this.#filled > this.#blockStart) yield this.#convert();
     const total = Math.ceil((this.#consumed * this.#toHz) / this.#fromHz);
     const tail = this.#drain(null, 0);
     yield tail.subarray(0, Math.max(0, total - this.#produced) * BYTES_PER_SAMPLE);
@@ -64,9 +72,11 @@ export class Resampler implements Disposable {
   }
 
   #convert(): Uint8Array {
-    const samples = this.#filled / BYTES_PER_SAMPLE;
-    const out = this.#drain([this.#block.subarray(0, this.#filled)], samples);
-    this.#last.set(this.#block.subarray(this.#filled - BYTES_PER_SAMPLE, this.#filled));
+    const input = this.#block.subarray(this.#blockStart, this.#filled);
+    const samples = input.length / BYTES_PER_SAMPLE;
+    const out = this.#drain([input], samples);
+    this.#last.set(input.subarray(-BYTES_PER_SAMPLE));
+    this.#blockStart = 0; // only the first block may begin in its middle
     this.#filled = 0;
     this.#consumed += samples;
     this.#produced += out.length / BYTES_PER_SAMPLE;

@@ -24,7 +24,7 @@ import type { Encoded } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./config.ts";
 import { IdleError, readWithin } from "./idle.ts";
 import { parseSettings } from "./settings.ts";
-import { countOpenEncoders, StreamEncoder } from "./stream-encoder.ts";
+import { countOpenEncoders, ResumeError, StreamEncoder, type EncoderSettings } from "./stream-encoder.ts";
 
 /** Rates of input that can be meant, in Hz. */
 const INPUT_RATE_HZ = { min: 1_000, max: 384_000 };
@@ -89,7 +89,8 @@ async function transcode(exchange: Exchange, limits: Limits, opened: () => void)
   const settings = parseSettings(url.searchParams);
   log.format = settings.format;
   log.sample_rate = settings.sampleRateHz;
-  using encoder = new StreamEncoder(settings);
+  if (settings.resume?.outputSample) log.output_sample = settings.resume.outputSample;
+  using encoder = openEncoder(settings);
   opened();
   startEnvelopes(response);
   const output = new Output(exchange, limits.outputStalledMs, encoder.sampleRateHz);
@@ -105,9 +106,18 @@ async function transcode(exchange: Exchange, limits: Limits, opened: () => void)
   response.end(encodeEnd());
 }
 
+function openEncoder(settings: EncoderSettings): StreamEncoder {
+  try {
+    return new StreamEncoder(settings);
+  } catch (error) {
+    throw error instanceof ResumeError ? new HttpError(400, invalid("invalid_request", error.message)) : error;
+  }
+}
+
 /** What the end envelope says of a stream that failed: the headers are gone, so the status is not sent. */
 function asStreamError(error: unknown): unknown {
-  if (error instanceof EnvelopeError) return new HttpError(400, invalid("invalid_input", error.message));
+  if (error instanceof EnvelopeError || error instanceof ResumeError)
+    return new HttpError(400, invalid("invalid_input", error.message));
   if (error instanceof IdleError) {
     return new HttpError(408, { reason: "input_idle", message: error.message, retryable: true });
   }
@@ -126,7 +136,7 @@ class Input {
     this.#log = log;
   }
 
-  /** @throws EnvelopeError for input that makes no sense, HttpError with an upstream's own error. */
+  /** @throws EnvelopeError or ResumeError for input that makes no sense, HttpError with an upstream's own error. */
   *take(envelope: Envelope): Generator<Encoded> {
     switch (envelope.type) {
       case "event":
@@ -178,8 +188,9 @@ class Output {
     this.#sampleRateHz = sampleRateHz;
   }
 
-  async start({ sampleRateHz, delaySamples, header }: StreamEncoder): Promise<void> {
-    await this.#send([encodeEvent({ type: "format", sample_rate: sampleRateHz, delay: delaySamples })]);
+  async start({ sampleRateHz, delaySamples, frameSamples, header }: StreamEncoder): Promise<void> {
+    const format = { type: "format", sample_rate: sampleRateHz, delay: delaySamples, frame: frameSamples } as const;
+    await this.#send([encodeEvent(format)]);
     if (header.length > 0) await this.write([{ samples: 0, data: header }]);
   }
 

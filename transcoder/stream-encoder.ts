@@ -1,8 +1,17 @@
-import { BYTES_PER_SAMPLE, encodedRate, type AudioFormat } from "../protocol/formats.ts";
+import {
+  BYTES_PER_SAMPLE,
+  encodedRate,
+  resamplerPeriod,
+  type AudioFormat,
+  type ResumePoint,
+} from "../protocol/formats.ts";
+import { messageEnd } from "../protocol/message-borders.ts";
 import { wavHeader } from "../protocol/wav.ts";
 import { openCodec, type AudioCodec, type Encoded } from "./codec.ts";
-import { flacHeader } from "./flac-header.ts";
+import { PacketsAlone, type Container } from "./container.ts";
+import { FlacWriter } from "./flac.ts";
 import { OggOpusWriter } from "./ogg-opus.ts";
+import { OpusContinuation } from "./opus-continuation.ts";
 import { Resampler } from "./resampler.ts";
 
 export interface EncoderSettings {
@@ -11,6 +20,15 @@ export interface EncoderSettings {
   sampleRateHz: number;
   /** Bits per second. */
   bitrate: number | undefined;
+  /** Where in a stream the encoder goes on; absent: at its start. */
+  resume?: ResumePoint;
+  /** First byte of the packet before `resume.outputSample`; only Opus needs it, and only when a part of the input is gone. */
+  lastToc?: number;
+}
+
+/** No encoder can go on at the point it was given; the message says why. */
+export class ResumeError extends Error {
+  override name = "ResumeError";
 }
 
 let openEncoders = 0;
@@ -26,42 +44,69 @@ export function countOpenEncoders(): number {
  * What it yields is a function of the samples alone, never of the pieces in which they came. Over a stream, the
  * `samples` yielded are what a decoder makes of it: `delaySamples` before the first sample of the input, then the input,
  * then, for mp3 and aac only, what fills the last frame.
+ *
+ * With a `resume` it goes on in the middle: what comes before `outputSample` is encoded, so that the codec finds its state,
+ * and dropped. What follows continues the stream's container.
  */
 export class StreamEncoder implements Disposable {
   /** Rate of what comes out, in Hz. */
   readonly sampleRateHz: number;
   /** Encoder delay in samples at `sampleRateHz`: mp3 1105 (its decoder's 529 included), aac 2048, opus 6.5 ms, else 0. */
   readonly delaySamples: number;
-  /** What the container puts first; empty for formats without one. */
+  /** Samples in a packet, at `sampleRateHz`. */
+  readonly frameSamples: number;
+  /** What the container puts first; empty for formats without one, and in the middle of a stream. */
   readonly header: Uint8Array;
+  readonly #resume: ResumePoint;
   readonly #codec: AudioCodec;
-  readonly #ogg: OggOpusWriter | undefined;
+  readonly #container: Container;
   readonly #frame: Uint8Array;
   #filled = 0;
-  #encodedSamples = 0;
-  #inputRateHz: number;
+  /** Where `#frame` begins in the stream, in samples at `sampleRateHz`. */
+  #frameStart = 0;
+  /** Where the codec's next packet begins. */
+  #packetStart = 0;
+  #inputRateHz: number | undefined;
   #resampler: Resampler | undefined;
   #disposed = false;
 
-  constructor({ format, sampleRateHz: inputRateHz, bitrate }: EncoderSettings) {
-    this.sampleRateHz = encodedRate(format, inputRateHz);
-    this.#inputRateHz = this.sampleRateHz;
-    const codec = openCodec(format, this.sampleRateHz, bitrate);
+  /** @throws ResumeError when `resume.outputSample` is not the end of a packet, for Opus of a page. */
+  constructor({ format, sampleRateHz: askedRateHz, bitrate, resume, lastToc }: EncoderSettings) {
+    this.sampleRateHz = encodedRate(format, askedRateHz);
+    this.#resume = resume ?? { inputSample: 0, outputSample: 0 };
+    // Given the whole input, the encoder that began the stream makes the same packets again.
+    const isSameAgain = this.#resume.inputSample === 0;
+    const codec =
+      format === "opus" && !isSameAgain
+        ? new OpusContinuation(this.sampleRateHz, bitrate!, lastToc!)
+        : openCodec(format, this.sampleRateHz, bitrate);
     openEncoders++;
     this.#codec = codec;
     this.delaySamples = codec.delaySamples;
+    this.frameSamples = codec.frameSamples;
     this.#frame = new Uint8Array(codec.frameSamples * BYTES_PER_SAMPLE);
-    const { sampleRateHz, delaySamples } = this;
-    if (format === "opus") this.#ogg = new OggOpusWriter({ sampleRateHz, inputRateHz, delaySamples });
-    this.header = this.#ogg?.header ?? header(format, sampleRateHz, codec.extraData);
+    try {
+      this.#checkBorder(format);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+    this.#container = this.#openContainer(format, askedRateHz);
+    this.header = this.#resume.outputSample === 0 ? this.#container.header : new Uint8Array(0);
   }
 
-  /** The PCM that follows has this rate. What the resampler still holds of the PCM before comes out. */
+  /**
+   * The PCM that follows has this rate. What the resampler still holds of the PCM before comes out.
+   * @throws ResumeError when the first rate does not fit the point at which the stream is to go on.
+   */
   *setInputRate(hz: number): Generator<Encoded> {
     if (hz === this.#inputRateHz) return;
+    const isFirst = this.#inputRateHz === undefined;
+    if (isFirst) this.#begin(hz);
     yield* this.#endResampler();
     this.#inputRateHz = hz;
-    if (hz !== this.sampleRateHz) this.#resampler = new Resampler(hz, this.sampleRateHz);
+    if (hz === this.sampleRateHz) return;
+    this.#resampler = new Resampler(hz, this.sampleRateHz, isFirst ? this.#resume.inputSample : 0);
   }
 
   /** @param pcm whole samples, s16le mono. */
@@ -70,12 +115,18 @@ export class StreamEncoder implements Disposable {
     else for (const piece of this.#resampler.push(pcm)) yield* this.#packaged(this.#encode(piece));
   }
 
-  /** All that is still held, to the container's end. Nothing may be pushed after it. */
+  /**
+   * All that is still held, to the container's end. Nothing may be pushed after it.
+   * @throws ResumeError when the stream ends before the point at which it was to go on.
+   */
   *finish(): Generator<Encoded> {
     yield* this.#endResampler();
-    const tail = this.#flush();
-    if (this.#ogg) yield this.#ogg.end([...tail], this.#encodedSamples + this.#filled / BYTES_PER_SAMPLE);
-    else yield* tail;
+    const tail = [...this.#wanted(this.#flush())];
+    const { outputSample } = this.#resume;
+    if (this.#packetStart < outputSample) {
+      throw new ResumeError(`output_sample is ${outputSample}, but the stream ends at ${this.#packetStart}`);
+    }
+    yield* this.#container.end(tail, this.#frameStart + this.#filled / BYTES_PER_SAMPLE);
   }
 
   [Symbol.dispose](): void {
@@ -84,6 +135,48 @@ export class StreamEncoder implements Disposable {
     openEncoders--;
     this.#resampler?.[Symbol.dispose]();
     this.#codec[Symbol.dispose]();
+  }
+
+  #checkBorder(format: AudioFormat): void {
+    const { frameSamples, sampleRateHz } = this;
+    const { outputSample } = this.#resume;
+    if (outputSample % frameSamples !== 0) {
+      throw new ResumeError(
+        `output_sample of ${format} at ${sampleRateHz} Hz must be a multiple of ${frameSamples}, not ${outputSample}`,
+      );
+    }
+    if (format !== "opus" || outputSample === 0) return;
+    const pageEnd = messageEnd(outputSample - frameSamples, frameSamples, sampleRateHz);
+    if (pageEnd !== outputSample) {
+      throw new ResumeError(`output_sample of opus must be the end of a page, such as ${pageEnd}, not ${outputSample}`);
+    }
+  }
+
+  #openContainer(format: AudioFormat, askedRateHz: number): Container {
+    const { sampleRateHz } = this;
+    const startSample = this.#resume.outputSample;
+    if (format === "opus") return new OggOpusWriter(this.#codec, { askedRateHz, sampleRateHz, startSample });
+    if (format === "flac") return new FlacWriter(this.#codec.extraData, startSample / this.frameSamples);
+    return new PacketsAlone(format === "wav" ? wavHeader(sampleRateHz) : new Uint8Array(0));
+  }
+
+  /** Finds the place of the first sample of input. The part of its frame before it is silence. */
+  #begin(inputRateHz: number): void {
+    const { inputSample, outputSample } = this.#resume;
+    const period = resamplerPeriod(inputRateHz, this.sampleRateHz);
+    if (inputSample % period !== 0) {
+      throw new ResumeError(
+        `input_sample must be a multiple of ${period} for input of ${inputRateHz} Hz, not ${inputSample}`,
+      );
+    }
+    const start = (inputSample / period) * resamplerPeriod(this.sampleRateHz, inputRateHz);
+    if (start > outputSample) {
+      throw new ResumeError(`output_sample is ${outputSample}, but the input begins after it, at ${start}`);
+    }
+    const before = start % this.frameSamples;
+    this.#frameStart = start - before;
+    this.#packetStart = this.#frameStart;
+    this.#filled = before * BYTES_PER_SAMPLE;
   }
 
   *#endResampler(): Generator<Encoded> {
@@ -102,26 +195,30 @@ export class StreamEncoder implements Disposable {
       at += taken;
       if (this.#filled < this.#frame.length) return;
       this.#filled = 0;
-      this.#encodedSamples += this.#codec.frameSamples;
-      yield* this.#codec.encode(this.#frame);
+      const isRunUp = this.#frameStart < this.#resume.outputSample;
+      this.#frameStart += this.frameSamples;
+      yield* this.#codec.encode(this.#frame, isRunUp);
     }
   }
 
   *#flush(): Generator<Encoded> {
-    if (this.#filled > 0) yield* this.#codec.encode(this.#frame.subarray(0, this.#filled));
+    if (this.#filled > 0) yield* this.#codec.encode(this.#frame.subarray(0, this.#filled), false);
     yield* this.#codec.flush();
   }
 
   *#packaged(packets: Iterable<Encoded>): Generator<Encoded> {
-    for (const packet of packets) {
-      const whole = this.#ogg ? this.#ogg.push(packet) : packet;
-      if (whole) yield whole;
+    for (const packet of this.#wanted(packets)) {
+      const piece = this.#container.push(packet);
+      if (piece) yield piece;
     }
   }
-}
 
-function header(format: AudioFormat, sampleRateHz: number, extraData: Uint8Array): Uint8Array {
-  if (format === "wav") return wavHeader(sampleRateHz);
-  if (format === "flac") return flacHeader(extraData);
-  return new Uint8Array(0);
+  /** The packets from `outputSample` on; those before it are the run-up. */
+  *#wanted(packets: Iterable<Encoded>): Generator<Encoded> {
+    for (const packet of packets) {
+      const isRunUp = this.#packetStart < this.#resume.outputSample;
+      this.#packetStart += packet.samples;
+      if (!isRunUp) yield packet;
+    }
+  }
 }

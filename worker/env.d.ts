@@ -1,6 +1,6 @@
 declare namespace Cloudflare {
   interface Env {
-    SESSIONS: DurableObjectNamespace<import("./session/session.ts").Session>;
+    SESSIONS: DurableObjectNamespace<import("./index.ts").Session>;
     CIRCUIT_BREAKERS: DurableObjectNamespace<import("./breaker/circuit-breaker.ts").CircuitBreaker>;
     TRANSCODER_CONTAINERS?: DurableObjectNamespace;
     ESPEAK_CONTAINERS?: DurableObjectNamespace;

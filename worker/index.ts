@@ -6,10 +6,16 @@ import { logRequests, logBug } from "./base/log.ts";
 import { getReadiness } from "./api/native/readiness.ts";
 import { cancelSession, createSession, getSession, limitBody, openStream } from "./api/native/sessions.ts";
 import { listVoices } from "./api/native/voices.ts";
+import { nativeProtocol } from "./api/native/protocol.ts";
+import { SessionObject } from "./session/session.ts";
 
 export { CircuitBreaker } from "./breaker/circuit-breaker.ts";
 export { CoquiContainer, EspeakContainer, TranscoderContainer } from "./upstreams/containers/host.ts";
-export { Session } from "./session/session.ts";
+
+/** The object of one session, whose clients talk the native protocol. */
+export class Session extends SessionObject {
+  protected override readonly protocol = nativeProtocol;
+}
 
 const app = new Hono<{ Bindings: Env }>();
 

@@ -31,7 +31,7 @@ const PACE_MS = 65;
 const PACED = 1.5;
 
 /** So little may be on its way, and so little spoken ahead, that every part is at work all the time. */
-const SETTINGS = { WINDOW_BYTES: "16384", TAPE_LEAD_MS: "1000" };
+const SETTINGS = { WINDOW_BYTES: "16384", LEAD_MS: "1000" };
 
 let gateway: MortalGateway;
 let before: Census;

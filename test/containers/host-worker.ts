@@ -6,7 +6,7 @@ import type { Upstream } from "../../worker/upstreams/upstream.ts";
 // Every class that wrangler.toml names has to be here.
 export { CircuitBreaker } from "../../worker/breaker/circuit-breaker.ts";
 export { CoquiContainer, EspeakContainer, TranscoderContainer } from "../../worker/upstreams/containers/host.ts";
-export { Session } from "../../worker/session/session.ts";
+export { Session } from "../../worker/index.ts";
 
 /** /espeak/v1/info is the engine's /v1/info. */
 export default {

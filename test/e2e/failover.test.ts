@@ -173,6 +173,43 @@ describe("a provider that was never there", () => {
   });
 });
 
+describe("a provider that the gateway has no key for", () => {
+  const gateway = withGateway(() => ({}));
+  const request = { ...FAKE, text: FIRST, target_format: "pcm16" };
+
+  it("is asked once: the log names it, its circuit is open for the others, and another voice can speak", async () => {
+    engine.always = "refuse_401";
+    const first = await play((await createSession(gateway.url, request)).wsUrl);
+    expect(first.final).toMatchObject({ code: 503, reason: "misconfigured" });
+    expect(first.closeCode).toBe(1011);
+    const { logs } = gateway.gateway;
+    await expect.poll(() => logs).toContainEqual(expect.objectContaining({ event: "circuit", to: "open" }));
+    const second = await play(
+      (await createSession(gateway.url, { ...request, fallback: [ESPEAK] })).wsUrl + "?notices=1",
+    );
+    expectComplete(second);
+    expect(second.notices).toMatchObject([{ reason: "circuit_open", ...ESPEAK }]);
+    expect(engine.texts).toEqual([FIRST]);
+    const named = logs.filter(({ event }) => event === "provider_misconfigured");
+    expect(named).toMatchObject([{ provider: "coqui_tts", status: 401 }]);
+    expect(JSON.stringify(logs)).not.toContain("as told");
+  });
+});
+
+describe("a text that an engine cannot speak", () => {
+  const gateway = withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 2 }));
+
+  it("ends its own session, and keeps nobody else from speaking", async () => {
+    engine.always = "not_this_text";
+    for (let i = 0; i < 4; i++) {
+      const stream = await play((await createSession(gateway.url, { ...FAKE, text: FIRST })).wsUrl);
+      expect(stream.final).toMatchObject({ code: 502, reason: "provider_failed" });
+    }
+    engine.always = "none";
+    expectComplete(await play((await createSession(gateway.url, { ...FAKE, text: FIRST })).wsUrl));
+  });
+});
+
 describe("a provider in trouble", () => {
   const gateway = withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 6, CIRCUIT_OPEN_MS: 3_000, PROVIDER_ATTEMPTS: 1 }));
   const request = { ...FAKE, text: FIRST, target_format: "pcm16" };

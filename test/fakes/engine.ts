@@ -13,8 +13,10 @@ const SAMPLES_PER_CHAR = FAKE_RATE_HZ / 20;
 
 export type Fault =
   | "none"
+  | "refuse_401"
   | "refuse_404"
   | "fail_500"
+  | "not_this_text"
   | "busy"
   | "stall_before_headers"
   | "stall_before_audio"
@@ -61,12 +63,16 @@ async function speak(text: string, fault: Fault, response: ServerResponse, gone:
   const stall = () => sleep(600_000, undefined, { signal: gone }).catch(() => {});
   const refuse = (status: number, reason: string, headers = {}) =>
     sendJson(response, status, { error: { reason, message: "as told", retryable: status >= 500 } }, headers);
+  if (fault === "refuse_401") return refuse(401, "no_key");
   if (fault === "refuse_404") return refuse(404, "unknown_voice");
   if (fault === "fail_500") return refuse(500, "synthesis_failed");
   if (fault === "busy") return refuse(503, "busy", { "retry-after": "0" });
   if (fault === "stall_before_headers") return stall();
   response.writeHead(200, { "content-type": "application/octet-stream" }).flushHeaders();
   if (fault === "stall_before_audio") return stall();
+  if (fault === "not_this_text") {
+    return void response.end(encodeEnd({ reason: "out_of_vocabulary", message: "as told", retryable: false }));
+  }
   if (fault === "cut_before_audio") return void response.destroy();
   if (fault === "garbage") return void response.end("<html>no envelopes here, but quite a lot of text</html>");
   const rate = fault === "wrong_rate" ? FAKE_RATE_HZ * 2 : FAKE_RATE_HZ;

@@ -128,12 +128,14 @@ describe("containers", () => {
     }
   });
 
-  it("Ogg pages are early, then 100 ms each, and the last ends exactly where the audio does", async () => {
+  it("Ogg pages grow from 20 ms to 100 ms as the messages do, and the last ends exactly where the audio does", async () => {
     const { audio, format } = await transcode(service.url, { format: "opus", sample_rate: 11_025 }, body(pcm, 16_000));
-    expect(format).toEqual({ type: "format", sample_rate: 12_000, delay: 78 });
+    expect(format).toEqual({ type: "format", sample_rate: 12_000, delay: 78, frame: 240 });
     const [header, ...pages] = audio.map(({ data, samples }) => ({ page: Buffer.from(data), samples }));
     expect(header!.page.readUInt32LE(28 + 12)).toBe(11_025); // input sample rate
-    expect(pages.map(({ samples }) => samples).slice(0, -1)).toEqual([240, ...Array(pages.length - 2).fill(1_200)]);
+    const ramp = [240, 240, 480, 720, 960];
+    const pageSamples = pages.map(({ samples }) => samples).slice(0, -1);
+    expect(pageSamples).toEqual([...ramp, ...Array(pages.length - 1 - ramp.length).fill(1_200)]);
     let position = 0;
     for (const [index, { page, samples }] of pages.entries()) {
       position += samples;

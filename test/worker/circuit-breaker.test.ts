@@ -25,18 +25,18 @@ const breakerOf = (provider: string) => env.CIRCUIT_BREAKERS.getByName(provider)
 
 async function opened(): Promise<string> {
   const provider = newProvider();
-  const bad = config.CIRCUIT_MINIMUM_CALLS;
-  const view = await breakerOf(provider).report({ phase: 0, begun: bad, good: 0, bad });
+  const failed = config.CIRCUIT_MINIMUM_CALLS;
+  const view = await breakerOf(provider).report({ phase: 0, started: failed, succeeded: 0, failed });
   expect(view).toEqual({ phase: 1, state: "open", retryAfterMs: config.CIRCUIT_OPEN_MS });
   return provider;
 }
 
-const ask = (provider: string) => breakerOf(provider).report({ phase: -1, begun: 0, good: 0, bad: 0 });
+const ask = (provider: string) => breakerOf(provider).report({ phase: -1, started: 0, succeeded: 0, failed: 0 });
 
 describe("a breaker", () => {
   it("is closed at first, and stores nothing while it stays so", async () => {
     const provider = newProvider();
-    const report = { phase: 0, begun: 1_000, good: 600, bad: 400 };
+    const report = { phase: 0, started: 1_000, succeeded: 600, failed: 400 };
     expect(await breakerOf(provider).report(report)).toEqual({ phase: 0, state: "closed", retryAfterMs: 0 });
     const keys = await runInDurableObject(breakerOf(provider), (_, { storage }) => [...storage.kv.list()]);
     expect(keys).toEqual([]);
@@ -61,21 +61,21 @@ describe("a breaker", () => {
     await lose(provider);
     expect((await breakerOf(provider).lease(1)).isLeased).toBe(false);
 
-    expect((await breakerOf(provider).settle(view.phase, "bad")).retryAfterMs).toBe(2 * config.CIRCUIT_OPEN_MS);
+    expect((await breakerOf(provider).settle(view.phase, "failed")).retryAfterMs).toBe(2 * config.CIRCUIT_OPEN_MS);
     await lose(provider);
     pass(2 * config.CIRCUIT_OPEN_MS);
     const again = await breakerOf(provider).lease(1);
-    expect((await breakerOf(provider).settle(again.view.phase, "good")).state).toBe("closed");
+    expect((await breakerOf(provider).settle(again.view.phase, "succeeded")).state).toBe("closed");
     await lose(provider);
     expect((await ask(provider)).state).toBe("closed");
   });
 
   it("forgets its window with its object", async () => {
     const provider = newProvider();
-    const bad = config.CIRCUIT_MINIMUM_CALLS - 1;
-    await breakerOf(provider).report({ phase: 0, begun: bad, good: 0, bad });
+    const failed = config.CIRCUIT_MINIMUM_CALLS - 1;
+    await breakerOf(provider).report({ phase: 0, started: failed, succeeded: 0, failed });
     await abortAllDurableObjects();
-    expect((await breakerOf(provider).report({ phase: 0, begun: 1, good: 0, bad: 1 })).state).toBe("closed");
+    expect((await breakerOf(provider).report({ phase: 0, started: 1, succeeded: 0, failed: 1 })).state).toBe("closed");
   });
 
   it("leases one probe to however many ask at once", async () => {
@@ -93,10 +93,10 @@ describe("a breaker", () => {
     await ask(provider);
     pass(config.CIRCUIT_OPEN_MS);
     const { view } = await breakerOf(provider).lease(1);
-    await breakerOf(provider).settle(view.phase, "good");
-    const about = { event: "circuit", provider };
+    await breakerOf(provider).settle(view.phase, "succeeded");
+    const about = { event: "circuit", circuit: provider };
     expect(lines).toMatchObject([
-      { ...about, from: "closed", to: "open", trips: 1, retry_after_ms: config.CIRCUIT_OPEN_MS },
+      { ...about, from: "closed", to: "open", openings: 1, retry_after_ms: config.CIRCUIT_OPEN_MS },
       { ...about, from: "open", to: "half_open" },
       { ...about, from: "half_open", to: "closed" },
     ]);
@@ -132,6 +132,17 @@ describe("an isolate", () => {
     pass(5_000);
     await admit(provider);
     expect((await admit(provider)).allowed).toBe(true);
+  });
+
+  it("opens the circuit by one failure that says so, for everybody", async () => {
+    const provider = newProvider();
+    const work: Promise<unknown>[] = [];
+    const call = await circuitOf(provider).admit((one) => void work.push(one));
+    if (call.allowed) call.failed({ opens: true });
+    pass(250); // as often as failures are reported
+    await Promise.all(work);
+    expect((await ask(provider)).state).toBe("open");
+    expect((await admit(provider)).allowed).toBe(false);
   });
 
   it("shares what one of its objects was told with all the others", async () => {

@@ -3,7 +3,7 @@ import { Client, ask, connect, create, listen, LONG_TEXT, pause, statusOf, stubO
 
 const WINDOW_BYTES = 256 * 1024;
 
-/** TAPE_LEAD_MS of this project, in vitest.config.ts. */
+/** LEAD_MS of this project, in vitest.config.ts. */
 const LEAD_MS = 1_000;
 
 describe("a stream", () => {

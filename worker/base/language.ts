@@ -1,7 +1,7 @@
 /** Languages as clients write them. */
 
 /** The canonical spelling of a tag (`en-us` → `en-US`), or undefined if it is none. */
-export function canonicalLanguage(tag: string): string | undefined {
+export function canonicalTag(tag: string): string | undefined {
   try {
     return Intl.getCanonicalLocales(tag.replaceAll("_", "-"))[0];
   } catch {

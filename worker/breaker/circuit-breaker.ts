@@ -1,18 +1,26 @@
-/** The Durable Object that keeps a provider's circuit for all isolates; its name is the provider's id. */
+/** The Durable Object that keeps one circuit for all isolates. Its name is the circuit's. */
 import { DurableObject } from "cloudflare:workers";
 import { log } from "../base/log.ts";
 import { config } from "../config/config.ts";
-import { Circuit, type CircuitSettings, type CircuitView, type Phase, type ProbeEnd, type Report } from "./circuit.ts";
+import {
+  Circuit,
+  type CallReport,
+  type CircuitSettings,
+  type CircuitView,
+  type Phase,
+  type ProbeOutcome,
+} from "./circuit.ts";
 
-const PHASE = "phase";
+/** Where the phase is stored; another name than one whose phase had other fields. */
+const PHASE = "circuit_phase";
 
 const SETTINGS: CircuitSettings = {
-  windowMs: config.CIRCUIT_WINDOW_MS,
+  samplingWindowMs: config.CIRCUIT_SAMPLING_WINDOW_MS,
   minimumCalls: config.CIRCUIT_MINIMUM_CALLS,
-  badPercent: config.CIRCUIT_BAD_PERCENT,
+  failureThresholdPercent: config.CIRCUIT_FAILURE_THRESHOLD_PERCENT,
   openMs: config.CIRCUIT_OPEN_MS,
   maxOpenMs: config.CIRCUIT_MAX_OPEN_MS,
-  probeMs: config.FIRST_AUDIO_TIMEOUT_MS + config.GAP_TIMEOUT_MS,
+  leaseMs: config.FIRST_AUDIO_TIMEOUT_MS + config.GAP_TIMEOUT_MS,
 };
 
 export interface LeaseReply {
@@ -33,34 +41,34 @@ export class CircuitBreaker extends DurableObject {
     return this.#circuit.view(Date.now());
   }
 
-  report(report: Report): CircuitView {
+  report(report: CallReport): CircuitView {
     const now = Date.now();
-    this.#keeping(() => this.#circuit.report(report, now));
-    return this.#circuit.tell(report.phase, now);
+    this.#storing(() => this.#circuit.report(report, now));
+    return this.#circuit.viewFor(report.phase, now);
   }
 
-  /** @param phase that the caller knows of. */
+  /** @param phase the last one that the caller knows. */
   lease(phase: number): LeaseReply {
     const now = Date.now();
-    const leased = this.#keeping(() => this.#circuit.lease(now));
-    return { view: this.#circuit.tell(phase, now), isLeased: leased !== undefined };
+    const leased = this.#storing(() => this.#circuit.lease(now));
+    return { view: this.#circuit.viewFor(phase, now), isLeased: leased !== undefined };
   }
 
-  settle(phase: number, end: ProbeEnd): CircuitView {
+  settle(phase: number, outcome: ProbeOutcome): CircuitView {
     const now = Date.now();
-    this.#keeping(() => this.#circuit.settle(phase, end, now));
-    return this.#circuit.tell(phase, now);
+    this.#storing(() => this.#circuit.settle(phase, outcome, now));
+    return this.#circuit.viewFor(phase, now);
   }
 
-  /** Transitions are stored, and safe before the reply leaves. */
-  #keeping<T>(work: () => T): T {
+  /** Does `work`, and stores a change of state before the reply leaves. */
+  #storing<T>(work: () => T): T {
     const { phase } = this.#circuit;
     const result = work();
     if (this.#circuit.phase !== phase) {
       this.ctx.storage.kv.put(PHASE, this.#circuit.phase);
-      const { state: to, trips } = this.#circuit.phase;
+      const { state: to, openings } = this.#circuit.phase;
       const { retryAfterMs } = this.#circuit.view(Date.now());
-      log("circuit", { provider: this.ctx.id.name, from: phase.state, to, trips, retry_after_ms: retryAfterMs });
+      log("circuit", { circuit: this.ctx.id.name, from: phase.state, to, openings, retry_after_ms: retryAfterMs });
     }
     return result;
   }

@@ -1,73 +1,79 @@
 /**
- * The state machine of a circuit breaker: pure, its clock passed in, its state plain data.
+ * The state machine of a circuit breaker. It is pure: its clock is passed in, and its state is plain data.
  *
- *     closed ──too many bad calls──▶ open ──its time has come──▶ half_open ──the probe is good──▶ closed
- *                                     ▲                            │
- *                                     └──bad (longer), given back──┘
+ *     closed ──too many calls failed──▶ open ──the open time is over──▶ half_open ──the probe succeeded──▶ closed
+ *                                        ▲                                 │
+ *                                        └──the probe failed or was given up┘
  *
- * Phases are numbered, a call belongs to the phase that admitted it, and a report counts in that phase only. So what is
- * still heard of calls from before a trip disturbs nothing, and the number of a half-open phase is the lease on its probe.
- * A good probe alone counts beyond its lease, as long as nothing tripped since: if every one took longer than its lease,
- * each would be replaced before its end, and the circuit never close.
+ * Every change of state begins a phase with a number of its own. A call belongs to the phase that admitted it, and its
+ * outcome counts in that phase only: a call from before the circuit opened cannot fail a probe or open the circuit again.
+ * The number of a half-open phase is also the lease on its probe: whoever holds the number may make that one call.
+ * A probe that succeeds closes the circuit even after its lease has expired, unless the circuit has opened since. If it
+ * did not, a provider whose every answer takes longer than a lease would be probed for ever.
  *
- * Failures come before successes: they are often quicker, and are told at once. So calls count from their beginning, as
- * not bad until they end, and whoever is told of a closed phase is counted as beginning a call; else a provider that
- * fails one call in twenty would look like one that fails them all, in the first seconds of every closed phase.
+ * A call counts as started when it is admitted, not when it ends, because failures are often quicker than successes. In
+ * the first seconds of a closed phase only failures would have ended, and a provider that fails one call in twenty would
+ * look as if it failed them all. For the same reason, an isolate that learns of a closed phase counts as one call started.
  */
-import { SlidingWindow, type Counts } from "./sliding-window.ts";
+import { SamplingWindow, type CallCounts } from "./sampling-window.ts";
 
 export interface CircuitSettings {
   /** How far back calls count. */
-  windowMs: number;
-  /** With fewer calls in the window nothing opens the circuit: one failure after an idle hour says little. */
+  samplingWindowMs: number;
+  /** With fewer calls in the window the circuit stays closed: one failure after an idle hour says little. */
   minimumCalls: number;
-  /** Of the calls in the window, in percent: with so many bad ones the circuit opens. */
-  badPercent: number;
-  /** The first time it opens; doubled at each trip that follows soon. */
+  /** The share of the calls in the window, in percent, that must have failed for the circuit to open. */
+  failureThresholdPercent: number;
+  /** How long the circuit is open the first time; each time it opens again soon after, it is open twice as long. */
   openMs: number;
-  /** Longest open time; a circuit that stayed closed as long begins with `openMs` again. */
+  /** The longest open time. A circuit that stayed closed for as long starts with `openMs` again. */
   maxOpenMs: number;
-  /** How long a probe may take before another is let in; its lease expires by itself. */
-  probeMs: number;
+  /** After so long a probe's lease expires, and another probe may start. */
+  leaseMs: number;
 }
 
-/** JSON, and all that is kept of a circuit: its window is memory. */
+/** What is stored of a circuit, as JSON. The counts in its window are kept in memory only. */
 export type Phase =
-  | { state: "closed"; number: number; trips: number; sinceMs: number }
-  | { state: "open"; number: number; trips: number; trippedAs: number; untilMs: number }
-  /** One probe is out, and `untilMs` is when its lease expires. `trippedAs` is the number that the last trip took. */
-  | { state: "half_open"; number: number; trips: number; trippedAs: number; untilMs: number };
+  /** `openings` is how many times the circuit has opened without staying closed for long in between. */
+  | { state: "closed"; number: number; openings: number; sinceMs: number }
+  /** `openedAs` is the number of the phase in which the circuit last opened because calls failed. */
+  | { state: "open"; number: number; openings: number; openedAs: number; untilMs: number }
+  /** One probe is under way; its lease expires at `untilMs`. */
+  | { state: "half_open"; number: number; openings: number; openedAs: number; untilMs: number };
 
-/** What others need to know to decide. */
+/** What an isolate needs to know of a circuit to admit or refuse a call. */
 export interface CircuitView {
   phase: number;
   state: Phase["state"];
-  /** Until a probe may be let in; 0 while closed. */
+  /** How long until a probe may start; 0 while closed. */
   retryAfterMs: number;
 }
 
-/** What became of calls that a closed phase admitted; `bad` is failed or slow. */
-export interface Report extends Counts {
+/** How the calls of one closed phase went, since the isolate's last report. */
+export interface CallReport extends CallCounts {
   phase: number;
+  /** One of the failed calls is reason enough to open the circuit, whatever the counts are. */
+  opens?: true;
 }
 
-export type ProbeEnd = "good" | "bad" | "given_back";
+/** `given_up`: the probe ended without saying anything about the provider. */
+export type ProbeOutcome = "succeeded" | "failed" | "given_up";
 
-const INITIAL: Phase = { state: "closed", number: 0, trips: 0, sinceMs: 0 };
+const INITIAL: Phase = { state: "closed", number: 0, openings: 0, sinceMs: 0 };
 
 export class Circuit {
   readonly #settings: CircuitSettings;
-  readonly #window: SlidingWindow;
+  readonly #window: SamplingWindow;
   #phase: Phase;
 
-  /** @param phase that was kept. */
+  /** @param phase the one that was stored. */
   constructor(settings: CircuitSettings, phase = INITIAL) {
     this.#settings = settings;
     this.#phase = phase;
-    this.#window = new SlidingWindow(settings.windowMs);
+    this.#window = new SamplingWindow(settings.samplingWindowMs);
   }
 
-  /** Another object at every transition, else the same. */
+  /** A new object after every change of state, else the same one. */
   get phase(): Phase {
     return this.#phase;
   }
@@ -78,59 +84,60 @@ export class Circuit {
     return { phase: phase.number, state: phase.state, retryAfterMs };
   }
 
-  /** The view of one who knows of `phase`, and of a newer one from now on. */
-  tell(phase: number, nowMs: number): CircuitView {
+  /** The view for an isolate that knew `knownPhase` until now. */
+  viewFor(knownPhase: number, nowMs: number): CircuitView {
     const { state, number } = this.#phase;
-    if (state === "closed" && phase !== number) this.#window.add({ begun: 1, good: 0, bad: 0 }, nowMs);
+    if (state === "closed" && knownPhase !== number) this.#window.add({ started: 1, succeeded: 0, failed: 0 }, nowMs);
     return this.view(nowMs);
   }
 
-  report({ phase, ...counts }: Report, nowMs: number): void {
+  report({ phase, opens, ...counts }: CallReport, nowMs: number): void {
     if (this.#phase.state !== "closed" || phase !== this.#phase.number) return;
     this.#window.add(counts, nowMs);
-    if (this.#isTooBad()) this.#trip(nowMs);
+    if (opens || this.#isOverThreshold()) this.#open(nowMs);
   }
 
   /**
-   * A lease on one probe, if the time for it has come; there is never another before it expires.
-   * @returns the phase to settle it by.
+   * Leases the probe to the caller if the open time is over and no other lease is running.
+   * @returns the number of the half-open phase, by which the probe is settled.
    */
   lease(nowMs: number): number | undefined {
     const phase = this.#phase;
     if (phase.state === "closed" || nowMs < phase.untilMs) return undefined;
-    const { trips, trippedAs } = phase;
+    const { openings, openedAs } = phase;
     const number = phase.number + 1;
-    this.#enter({ state: "half_open", number, trips, trippedAs, untilMs: nowMs + this.#settings.probeMs });
+    this.#enter({ state: "half_open", number, openings, openedAs, untilMs: nowMs + this.#settings.leaseMs });
     return number;
   }
 
-  /** How a probe ended. */
-  settle(lease: number, end: ProbeEnd, nowMs: number): void {
+  /** Ends the probe that holds `lease`. */
+  settle(lease: number, outcome: ProbeOutcome, nowMs: number): void {
     const phase = this.#phase;
-    if (phase.state !== "half_open" || lease <= phase.trippedAs) return;
-    const { trips, trippedAs } = phase;
+    if (phase.state !== "half_open" || lease <= phase.openedAs) return;
+    const { openings, openedAs } = phase;
     const number = phase.number + 1;
-    // One utterance spoken in full is proof enough: closing wrongly costs `minimumCalls`, and a longer open time.
-    if (end === "good") this.#enter({ state: "closed", number, trips, sinceMs: nowMs });
+    // One success is proof enough: closing by mistake costs `minimumCalls` calls and a longer open time.
+    if (outcome === "succeeded") this.#enter({ state: "closed", number, openings, sinceMs: nowMs });
     else if (lease !== phase.number) return;
-    else if (end === "bad") this.#trip(nowMs);
-    else this.#enter({ state: "open", number, trips, trippedAs, untilMs: nowMs });
+    else if (outcome === "failed") this.#open(nowMs);
+    else this.#enter({ state: "open", number, openings, openedAs, untilMs: nowMs });
   }
 
-  #isTooBad(): boolean {
-    const { begun, good, bad } = this.#window.sums;
-    const calls = Math.max(begun, good + bad); // more have ended than begun when long ones began before the window
-    return calls >= this.#settings.minimumCalls && bad * 100 >= calls * this.#settings.badPercent;
+  #isOverThreshold(): boolean {
+    const { minimumCalls, failureThresholdPercent } = this.#settings;
+    const { started, succeeded, failed } = this.#window.sums;
+    const calls = Math.max(started, succeeded + failed); // calls may have started before the window and ended in it
+    return calls >= minimumCalls && failed * 100 >= calls * failureThresholdPercent;
   }
 
-  #trip(nowMs: number): void {
+  #open(nowMs: number): void {
     const { openMs, maxOpenMs } = this.#settings;
     const phase = this.#phase;
-    const hasHeld = phase.state === "closed" && nowMs - phase.sinceMs >= maxOpenMs;
-    const trips = hasHeld ? 0 : phase.trips;
+    const stayedClosed = phase.state === "closed" && nowMs - phase.sinceMs >= maxOpenMs;
+    const openings = stayedClosed ? 0 : phase.openings;
     const number = phase.number + 1;
-    const untilMs = nowMs + Math.min(openMs * 2 ** trips, maxOpenMs);
-    this.#enter({ state: "open", number, trips: trips + 1, trippedAs: number, untilMs });
+    const untilMs = nowMs + Math.min(openMs * 2 ** openings, maxOpenMs);
+    this.#enter({ state: "open", number, openings: openings + 1, openedAs: number, untilMs });
   }
 
   #enter(phase: Phase): void {

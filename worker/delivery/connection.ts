@@ -1,30 +1,8 @@
-/** One client's WebSocket: its window, its way of framing audio. */
-import {
-  BINARY_HEADER_BYTES,
-  BINARY_SUBPROTOCOL,
-  CLOSE,
-  type AudioMessage,
-  type NoticeMessage,
-  type TerminalMessage,
-} from "../../protocol/messages.ts";
-import { closeCodeOf, errorMessage, type Failure, type Reason } from "../base/errors.ts";
-import type { Message } from "../synthesis/message-cutter.ts";
+/** One client's WebSocket: its window, and the framing of its protocol. */
+import type { Failure } from "../base/errors.ts";
+import type { Message } from "../message-log/message.ts";
+import type { Farewell, Framing, Notice, Opening, Outcome } from "./framing.ts";
 import { SendWindow } from "./send-window.ts";
-
-export interface ConnectionOptions {
-  /** The last seq the client has. */
-  after: number;
-  isBinary: boolean;
-  wantsNotices: boolean;
-  windowBytes: number;
-}
-
-function binaryFrame(seq: number, data: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(BINARY_HEADER_BYTES + data.length);
-  new DataView(frame.buffer).setUint32(0, seq);
-  frame.set(data, BINARY_HEADER_BYTES);
-  return frame;
-}
 
 /** A send or close that finds the client gone; its close event tells the session. */
 function unlessGone(action: () => void): void {
@@ -35,81 +13,56 @@ function unlessGone(action: () => void): void {
   }
 }
 
-/** What a JSON audio message has around its base64, at most. */
-const JSON_BYTES = 80;
-
-function sayAndClose(socket: WebSocket, message: TerminalMessage): void {
+export function sayFarewell(socket: WebSocket, { message, code, reason }: Farewell): void {
   unlessGone(() => {
-    socket.send(JSON.stringify(message));
-    if (message.type === "eos") socket.close(CLOSE.normal, "end of stream");
-    else socket.close(closeCodeOf(message.reason as Reason), message.reason);
+    if (message !== undefined) socket.send(message);
+    socket.close(code, reason);
   });
 }
 
 export class Connection {
   readonly socket: WebSocket;
   readonly window: SendWindow;
-  readonly #isBinary: boolean;
-  readonly #wantsNotices: boolean;
+  readonly framing: Framing;
+  readonly attempt: number | undefined;
 
-  constructor(socket: WebSocket, { after, isBinary, wantsNotices, windowBytes }: ConnectionOptions) {
+  constructor(socket: WebSocket, { after, attempt, framing }: Opening, windowBytes: number) {
     this.socket = socket;
     this.window = new SendWindow(windowBytes, after);
-    this.#isBinary = isBinary;
-    this.#wantsNotices = wantsNotices;
+    this.framing = framing;
+    this.attempt = attempt;
   }
 
+  /** Changes whenever the client has taken something. */
   get progress(): number {
     return this.window.progress(this.socket.bufferedAmount);
   }
 
-  canTake(message: Message): boolean {
-    const audioBytes = message.data.length;
-    const wireBytes = this.#isBinary ? BINARY_HEADER_BYTES + audioBytes : Math.ceil(audioBytes / 3) * 4 + JSON_BYTES;
-    return this.window.isOpen(audioBytes, wireBytes, this.socket.bufferedAmount);
+  canTake({ data }: Message): boolean {
+    return this.window.isOpen(data.length, this.framing.wireBytes(data.length), this.socket.bufferedAmount);
   }
 
-  sendAudio({ seq, data, startMs }: Message): void {
-    this.window.sent(seq, data.length);
-    if (this.#isBinary) return unlessGone(() => this.socket.send(binaryFrame(seq, data)));
-    const message: AudioMessage = { type: "audio", seq, data: data.toBase64(), pts_ms: startMs };
-    unlessGone(() => this.socket.send(JSON.stringify(message)));
+  send(message: Message): void {
+    this.window.sent(message.seq, message.data.length);
+    unlessGone(() => this.socket.send(this.framing.audio(message)));
   }
 
-  notify(notice: NoticeMessage): void {
-    if (this.#wantsNotices) unlessGone(() => this.socket.send(JSON.stringify(notice)));
+  notify(notice: Notice): void {
+    const said = this.framing.notice(notice);
+    if (said !== undefined) unlessGone(() => this.socket.send(said));
   }
 
   /** Says how the session ended, and closes. */
-  end(final: TerminalMessage): void {
-    sayAndClose(this.socket, final);
+  end(outcome: Outcome): void {
+    sayFarewell(this.socket, this.framing.outcome(outcome));
   }
 
   /** Ends this connection, not the session. */
   refuse(failure: Failure): void {
-    sayAndClose(this.socket, errorMessage(failure));
+    sayFarewell(this.socket, this.framing.refusal(failure));
   }
 
   close(code: number, reason: string): void {
-    unlessGone(() => this.socket.close(code, reason));
+    sayFarewell(this.socket, { code, reason });
   }
-}
-
-export function offersBinary(request: Request): boolean {
-  const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
-  return offered.some((name) => name.trim() === BINARY_SUBPROTOCOL);
-}
-
-/** The answer that hands a socket to the client. */
-export function upgraded(request: Request, webSocket: WebSocket): Response {
-  const headers = offersBinary(request) ? { "sec-websocket-protocol": BINARY_SUBPROTOCOL } : undefined;
-  return new Response(null, { status: 101, webSocket, ...(headers && { headers }) });
-}
-
-/** Accepts a socket only to say why there is no stream: a browser cannot read the status of a refused upgrade. */
-export function refuseWebSocket(request: Request, failure: Failure): Response {
-  const { 0: client, 1: server } = new WebSocketPair();
-  server.accept();
-  sayAndClose(server, errorMessage(failure));
-  return upgraded(request, client);
 }

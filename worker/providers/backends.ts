@@ -1,5 +1,7 @@
 /** The providers and the transcoder that serve each region of the world. */
 import { env } from "cloudflare:workers";
+import type { CircuitClient } from "../breaker/circuit-client.ts";
+import { circuitOf } from "../breaker/circuits.ts";
 import { config } from "../config/config.ts";
 import { KINDS, type Kind } from "../upstreams/containers/kinds.ts";
 import type { Region } from "../upstreams/region.ts";
@@ -21,6 +23,11 @@ export function backendsFor(region: Region): Backends {
   const found = known.get(region) ?? createBackends(region);
   known.set(region, found);
   return found;
+}
+
+/** The circuit of a provider for a client in `region`. One for all regions, unless the provider runs in each of them. */
+export function circuitFor(provider: string, region: Region): CircuitClient {
+  return circuitOf(backendsFor(region).providers.get(provider)?.circuitName ?? provider);
 }
 
 function createBackends(region: Region): Backends {

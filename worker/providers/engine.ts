@@ -1,37 +1,19 @@
 /** A provider behind the engine contract (docs/engines.md): speech over HTTP, as envelopes. */
 import { z } from "zod";
 import { decodeEnvelopes, EnvelopeError, type StreamError } from "../../protocol/envelope.ts";
-import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
-import { NO_CONTAINER } from "../upstreams/containers/kinds.ts";
-import { GatewayError } from "../base/errors.ts";
-import { canonicalLanguage } from "../base/language.ts";
-import { log } from "../base/log.ts";
+import { BYTES_PER_SAMPLE, RATE_RANGE_HZ } from "../../protocol/formats.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
+import { askCatalog } from "./engine-catalog.ts";
+import { isMisconfigured, logMisconfigured } from "./misconfiguration.ts";
 import {
+  Misconfiguration,
   ProviderError,
   RequestFault,
   type Catalog,
   type Provider,
   type SpeechPiece,
   type Utterance,
-  type Voice,
 } from "./provider.ts";
-
-const infoSchema = z.object({
-  sample_rate: z.number().int().positive(),
-  max_chars: z.number().int().positive(),
-});
-
-const voicesSchema = z.object({
-  voices: z.array(
-    z.object({
-      id: z.string(),
-      name: z.string().optional(),
-      language: z.string(),
-      languages: z.array(z.string()).optional(),
-    }),
-  ),
-});
 
 const refusalSchema = z.object({
   error: z.object({ reason: z.string(), message: z.string().optional(), retryable: z.boolean().optional() }),
@@ -49,34 +31,20 @@ const REQUEST_FAULTS = new Set([
   "nothing_to_speak",
 ]);
 
-async function askJson<T>(upstream: Upstream, path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-  const response = await upstream.fetch(path, { signal });
-  if (!response.ok) {
-    await response.body?.cancel();
-    if (response.status === NO_CONTAINER)
-      throw new GatewayError("invalid_request", "provider: it has neither an address nor a container here", {
-        field: "provider",
-      });
-    throw new Error(`${path} answered ${response.status}`);
-  }
-  return schema.parse(await response.json());
-}
-
-function toVoice({ id, name, language, languages }: z.output<typeof voicesSchema>["voices"][number]): Voice[] {
-  const tags = [...new Set([language, ...(languages ?? [])].flatMap((tag) => canonicalLanguage(tag) ?? []))];
-  const [own, ...others] = tags;
-  return own === undefined ? [] : [{ id, name: name ?? id, languages: [own, ...others] }];
-}
-
 function failed({ reason, message, retryable }: StreamError, retryAfterMs?: number): ProviderError {
   if (BUSY_REASONS.has(reason)) return new ProviderError("when_free", reason, message, retryAfterMs);
-  if (REQUEST_FAULTS.has(reason)) return new RequestFault(reason, message);
-  return new ProviderError(retryable ? "retry" : "never", reason, message);
+  if (REQUEST_FAULTS.has(reason) || !retryable) return new RequestFault(reason, message);
+  return new ProviderError("retry", reason, message);
 }
 
-/** Judged by its status; what the engine calls it decides among 5xx. */
-async function refusal(response: Response): Promise<ProviderError> {
+/** Judges a refusal by its status; among 5xx, what the engine calls it decides. */
+async function refusal(provider: string, response: Response): Promise<ProviderError> {
   const { status, headers } = response;
+  if (isMisconfigured(status)) {
+    await response.body?.cancel();
+    logMisconfigured(provider, { status });
+    return new Misconfiguration(`the engine answered ${status}`);
+  }
   const body = refusalSchema.safeParse(await response.json().catch(() => undefined));
   const error = body.data?.error;
   const {
@@ -93,25 +61,17 @@ async function refusal(response: Response): Promise<ProviderError> {
 
 export class EngineProvider implements Provider {
   readonly id: string;
+  readonly circuitName: string;
   readonly #upstream: Upstream;
 
   constructor(id: string, upstream: Upstream) {
     this.id = id;
+    this.circuitName = upstream.region ? `${id}:${upstream.region}` : id;
     this.#upstream = upstream;
   }
 
-  async catalog(signal: AbortSignal): Promise<Catalog> {
-    try {
-      const [info, { voices }] = await Promise.all([
-        askJson(this.#upstream, "/v1/info", infoSchema, signal),
-        askJson(this.#upstream, "/v1/voices", voicesSchema, signal),
-      ]);
-      return { voices: voices.flatMap(toVoice), sampleRateHz: info.sample_rate, maxChars: info.max_chars };
-    } catch (error) {
-      if (error instanceof GatewayError) throw error;
-      log("catalog_failed", { provider: this.id, error: String(error) });
-      throw new GatewayError("not_ready", `provider ${this.id} is not ready`, { retryAfterMs: 1000 });
-    }
+  catalog(signal: AbortSignal): Promise<Catalog> {
+    return askCatalog(this.id, this.#upstream, signal);
   }
 
   async *speak(utterance: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
@@ -125,7 +85,7 @@ export class EngineProvider implements Provider {
     };
     try {
       const response = await this.#upstream.fetch("/v1/synthesize", init);
-      if (!response.ok || !response.body) throw await refusal(response);
+      if (!response.ok || !response.body) throw await refusal(this.id, response);
       yield* speech(response.body);
     } catch (error) {
       if (error instanceof ProviderError) throw error;
@@ -146,7 +106,12 @@ async function* speech(body: ReadableStream<Uint8Array>): AsyncGenerator<SpeechP
       if (envelope.error) throw failed(envelope.error);
       return;
     }
-    if (envelope.type === "event" && envelope.event.type === "format") hasFormat = true;
+    if (envelope.type === "event" && envelope.event.type === "format") {
+      const { sample_rate: rateHz } = envelope.event;
+      if (rateHz < RATE_RANGE_HZ.min || rateHz > RATE_RANGE_HZ.max)
+        throw new ProviderError("never", "wrong_rate", `its speech has ${rateHz} Hz`);
+      hasFormat = true;
+    }
     if (envelope.type === "audio") {
       if (!hasFormat) throw new EnvelopeError("audio came before its format event");
       if (envelope.data.length !== envelope.samples * BYTES_PER_SAMPLE) {

@@ -11,9 +11,9 @@ export interface Voice {
 /** What a provider offers; plain data, so that it can be kept for when the provider cannot be asked. */
 export interface Catalog {
   voices: readonly Voice[];
-  /** Of all its audio, in Hz. */
+  /** Of all its audio, in Hz: a whole number of RATE_RANGE_HZ. */
   sampleRateHz: number;
-  /** Longest text of one utterance, in UTF-16 code units. */
+  /** Longest text of one utterance, in UTF-16 code units; at least 1. */
   maxChars: number;
 }
 
@@ -29,7 +29,12 @@ export type SpeechPiece = Exclude<Envelope, { type: "end" }>;
 
 export interface Provider {
   readonly id: string;
-  /** @throws GatewayError `not_ready` if it cannot be asked now, `invalid_request` if there is nowhere for it to run. */
+  /** The circuit that its calls count in; two places where it runs apart from each other have two. */
+  readonly circuitName: string;
+  /**
+   * @throws GatewayError `not_ready` if it cannot be asked now, `misconfigured` if the gateway is set up wrongly for it,
+   * `invalid_request` if there is nowhere for it to run.
+   */
   catalog(signal: AbortSignal): Promise<Catalog>;
   /**
    * Speaks one utterance; returning means that it is complete. Stops its work upstream when `signal` is aborted.
@@ -38,7 +43,10 @@ export interface Provider {
   speak(utterance: Utterance, signal: AbortSignal): AsyncIterable<SpeechPiece>;
 }
 
-/** The reason of an utterance that failed on our side, between the engine and the tape. */
+/** The reason of an utterance that the provider refused because of how the gateway is set up. */
+export const MISCONFIGURED = "misconfigured";
+
+/** The reason of an utterance that failed on our side, between the engine and the encoder. */
 export const RESAMPLER_FAILED = "resampler_failed";
 
 /** Why an utterance failed: `again` says whether, and how, another attempt can help. */
@@ -57,11 +65,23 @@ export class ProviderError extends Error {
   }
 }
 
-/** What the request itself is to blame for: the provider is well, and speaks others. */
+/**
+ * Only this request cannot be spoken: it is faulty, or the engine says that asking for the same text again is no use. The
+ * provider is well, and speaks other requests.
+ */
 export class RequestFault extends ProviderError {
   override name = "RequestFault";
 
   constructor(reason: string, message: string) {
     super("never", reason, message);
+  }
+}
+
+/** The gateway is set up wrongly: it lacks what the provider wants to see from everybody, a key for example. */
+export class Misconfiguration extends ProviderError {
+  override name = "Misconfiguration";
+
+  constructor(message: string) {
+    super("never", MISCONFIGURED, message);
   }
 }

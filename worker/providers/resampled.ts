@@ -1,16 +1,12 @@
 /** Speech at the rate a stream began with, for a voice that has another: by the transcoder's resampler. */
-import { encodeAudio, encodeEnd, encodeEvent, type WordEvent } from "../../protocol/envelope.ts";
+import type { WordEvent } from "../../protocol/envelope.ts";
 import { GatewayError } from "../base/errors.ts";
-import { transcode, type TranscoderLimits } from "../upstreams/transcoder.ts";
-import type { Upstream } from "../upstreams/upstream.ts";
+import { encode, type Encoder } from "../upstreams/encoder.ts";
+import { PcmBuffer } from "../upstreams/pcm-buffer.ts";
 import { ProviderError, RESAMPLER_FAILED, type SpeechPiece } from "./provider.ts";
 
-export interface Resampling {
-  /** What the provider said of its audio; undefined: it was never asked. */
-  announcedRateHz: number | undefined;
+export interface Resampling extends Omit<Encoder, "target" | "onLost"> {
   outputRateHz: number;
-  transcoder: Upstream | undefined;
-  limits: TranscoderLimits;
 }
 
 /**
@@ -19,7 +15,7 @@ export interface Resampling {
  */
 export async function* resampled(
   speak: (signal: AbortSignal) => AsyncIterable<SpeechPiece>,
-  { announcedRateHz, outputRateHz, transcoder, limits }: Resampling,
+  { outputRateHz, transcoder, limits }: Resampling,
   signal: AbortSignal,
 ): AsyncGenerator<SpeechPiece> {
   const left = new AbortController();
@@ -31,58 +27,46 @@ export async function* resampled(
       throw new ProviderError("retry", "broken_stream", "its speech has no format");
     }
     const { sample_rate: inputRateHz } = first.value.event;
-    if (announcedRateHz !== undefined && inputRateHz !== announcedRateHz) {
-      const rates = `${inputRateHz} Hz, not the ${announcedRateHz} Hz that were announced`;
-      throw new ProviderError("never", "wrong_rate", rates);
-    }
     yield { type: "event", event: { type: "format", sample_rate: outputRateHz } };
     if (inputRateHz === outputRateHz) return yield* { [Symbol.asyncIterator]: () => speech };
 
+    const pcm = new PcmBuffer(inputRateHz, 0);
     let words: WordEvent[] = [];
-    let isHeard = false;
-    // Kept until the first audio is back: a transcoder that cannot be reached is tried again, the engine is not.
-    const pieces = new Map<number, Promise<SpeechPiece | undefined>>();
-    let failure: unknown;
-    const read = async (): Promise<SpeechPiece | undefined> => {
-      try {
-        const { value, done } = await speech.next();
-        if (done) return undefined;
-        if (value.type === "event" && value.event.type === "word") words.push(value.event);
-        return value;
-      } catch (error) {
-        failure = error;
-        return undefined;
-      }
+    const takeWords = (): SpeechPiece[] => {
+      const taken = words.map(({ sample, ...word }): SpeechPiece => {
+        return { type: "event", event: { ...word, sample: Math.round((sample * outputRateHz) / inputRateHz) } };
+      });
+      words = [];
+      return taken;
     };
-    async function* envelopes(): AsyncGenerator<Uint8Array> {
-      yield encodeEvent({ type: "format", sample_rate: inputRateHz });
-      for (let i = 0; ; i++) {
-        const reading = pieces.get(i) ?? read();
-        pieces.set(i, reading);
-        const piece = await reading;
-        if (isHeard) pieces.delete(i);
-        if (!piece) break;
-        if (piece.type === "audio") yield encodeAudio(piece.samples, piece.data);
+    const speaking = (async () => {
+      for (;;) {
+        await pcm.room(either);
+        const { done, value } = await speech.next();
+        if (done) return pcm.finish();
+        if (value.type === "audio") pcm.push(value.data);
+        else if (value.event.type === "word") words.push(value.event);
       }
-      if (failure === undefined) yield encodeEnd(); // without one the transcoder gives up what it has
-    }
-    const scaled = ({ sample, ...word }: WordEvent): SpeechPiece => {
-      return { type: "event", event: { ...word, sample: Math.round((sample * outputRateHz) / inputRateHz) } };
-    };
-    const target = { format: "pcm16", sampleRateHz: outputRateHz, inputRateHz } as const;
+    })();
+    speaking.catch(() => left.abort()); // what the resampler still holds is spoken again, if anybody can
+    const resampler = {
+      transcoder,
+      limits,
+      target: { format: "pcm16", sampleRateHz: outputRateHz },
+      onLost: () => {},
+    } as const;
     try {
-      for await (const { samples, data } of transcode(transcoder, target, envelopes, limits, either)) {
-        isHeard = true;
-        yield* words.map(scaled);
-        words = [];
-        yield { type: "audio", samples, data };
+      for await (const piece of encode(resampler, pcm, { outputSample: 0, lastPacket: undefined }, either)) {
+        if (piece.type !== "audio") continue;
+        yield* takeWords();
+        yield piece;
       }
     } catch (error) {
-      if (failure !== undefined) throw failure;
+      if (left.signal.aborted) await speaking; // throws what it failed of
       if (error instanceof GatewayError) throw new ProviderError("retry", RESAMPLER_FAILED, error.message);
       throw error;
     }
-    yield* words.map(scaled);
+    yield* takeWords();
   } finally {
     left.abort(); // or the engine would go on for a resampler that is gone
     speech.return?.().catch(() => {});

@@ -4,7 +4,6 @@ import { languagesMatch } from "../../protocol/language.ts";
 import type { Region } from "../upstreams/region.ts";
 import { GatewayError } from "../base/errors.ts";
 import type { Catalog, Voice } from "../providers/provider.ts";
-import type { CreateSessionBody } from "../api/native/schemas.ts";
 
 /** One of the voices that may speak a session's text. */
 export interface SpeakingVoice {
@@ -32,6 +31,24 @@ export interface SpeechRequest {
   region: Region;
 }
 
+export interface VoiceChoice {
+  provider: string;
+  voice: string;
+}
+
+/** What a client asks for, before it is judged against the providers. */
+export interface SpeechAsked {
+  /** The voice that is asked for, then its fallbacks. */
+  voices: readonly VoiceChoice[];
+  /** Trimmed, NFC. */
+  text: string;
+  format: AudioFormat;
+  /** In Hz; undefined: the voice's own rate, or the nearest the format has. */
+  sampleRateHz: number | undefined;
+  /** Canonical BCP 47; undefined: the voice's own. */
+  language: string | undefined;
+}
+
 /** An error lists the allowed values up to this many. */
 const LISTED = 20;
 
@@ -40,7 +57,8 @@ export function listed(values: readonly string[]): string {
   return values.slice(0, LISTED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-export function speaks(voice: Voice, language: string): boolean {
+/** Whether the voice has a language that matches `language`, a canonical tag. */
+export function hasLanguage(voice: Voice, language: string): boolean {
   return voice.languages.some((spoken) => languagesMatch(spoken, language));
 }
 
@@ -62,7 +80,7 @@ function judge(
     const message = `provider ${asked.provider} has no voice ${JSON.stringify(asked.voice)}; it has ${voices}`;
     throw wrong(`${at}voice`, message);
   }
-  if (language !== undefined && !speaks(voice, language)) {
+  if (language !== undefined && !hasLanguage(voice, language)) {
     const message = `voice ${voice.id} does not speak ${language}; it speaks ${listed(voice.languages)}`;
     throw wrong(at ? `${at}voice` : "language", message);
   }
@@ -74,38 +92,27 @@ function judge(
   };
 }
 
-export interface VoiceChoice {
-  provider: string;
-  voice: string;
-}
-
-/** The voice that is asked for, then its fallbacks. */
-export function chosenVoices({ provider, voice, fallback }: CreateSessionBody): VoiceChoice[] {
-  return [{ provider, voice }, ...(fallback ?? [])];
-}
-
 /**
- * @param catalogs one for each of {@link chosenVoices}, at least one of them known. A voice whose provider has never
- * answered is taken on trust: if it is not there, the next one takes over from it.
+ * @param catalogs one for each of the voices, at least one of them known. A voice whose provider has never answered is
+ * taken on trust: if it is not there, the next one takes over from it.
  * @throws GatewayError `invalid_request`, naming the field and what is allowed.
  */
 export function toSpeechRequest(
-  body: CreateSessionBody,
+  { voices, text, format, sampleRateHz, language }: SpeechAsked,
   catalogs: readonly (Catalog | undefined)[],
   region: Region,
 ): SpeechRequest {
-  const chosen = chosenVoices(body);
-  const [first, ...others] = chosen.map((choice, i) =>
-    judge(choice, body.language ?? undefined, catalogs[i], i === 0 ? "" : `fallback.${i - 1}.`),
+  const [first, ...others] = voices.map((voice, i) =>
+    judge(voice, language, catalogs[i], i === 0 ? "" : `fallback.${i - 1}.`),
   );
   const rateHz = catalogs.find((catalog) => catalog !== undefined)!.sampleRateHz;
   return {
     voices: [first!, ...others],
-    text: body.text,
+    text,
     maxChars: Math.min(...catalogs.flatMap((catalog) => catalog?.maxChars ?? [])),
     rateHz,
-    format: body.target_format,
-    sampleRateHz: body.sample_rate_hz ?? nearestRate(body.target_format, rateHz),
+    format,
+    sampleRateHz: sampleRateHz ?? nearestRate(format, rateHz),
     region,
   };
 }

@@ -1,7 +1,9 @@
 /** Splits a text into the pieces that are spoken one after the other. */
+import { unwrapLines } from "./line-breaks.ts";
 
 /** A piece of the text, without the white space around it. */
 export interface Segment {
+  /** As it stands in the whole text, character for character, but that a line break in mid-sentence is a space. */
   text: string;
   /** Where it stands in the whole text, in UTF-16 code units. */
   start: number;
@@ -12,6 +14,15 @@ const LONG_FIRST_SENTENCE_CHARS = 120;
 
 /** No clause shorter than this is spoken on its own: it would sound cut off. */
 const SHORTEST_CLAUSE_CHARS = 20;
+
+/** A sentence of fewer characters is tiny: "Yes.", or one of a text without sense. */
+const TINY_CHARS = 20;
+
+/** Tiny sentences that are spoken on their own, each with the pause it should have, before more of them are joined. */
+const TINY_ALONE = 8;
+
+/** Tiny sentences are joined up to this length: about 8 s of speech. */
+const JOINED_CHARS = 120;
 
 // Intl.Segmenter ends a sentence after these although it goes on: titles, initials, and what is followed by a number.
 const ABBREVIATION =
@@ -92,12 +103,8 @@ function cutWithin(text: string, maxChars: number): number {
   return /[\ud800-\udbff]$/.test(head) && maxChars > 1 ? maxChars - 1 : maxChars;
 }
 
-/**
- * The text's segments in order. Put together they are the text, but for white space; none is blank or longer than
- * `maxChars`. One without a letter or digit occurs only if the whole text has none: a longer run of such characters than
- * `maxChars` is passed over, for an engine finds nothing to speak in it and would fail the session.
- */
-export function segmentText(text: string, language: string, maxChars: number): Segment[] {
+/** The whole text's sentences, those cut that are too long. */
+function cutSentences(text: string, language: string, maxChars: number): Segment[] {
   const segments: Segment[] = [];
   for (const span of sentences(text, language)) {
     let { start } = span;
@@ -118,6 +125,57 @@ export function segmentText(text: string, language: string, maxChars: number): S
     const rest = trimmed(text, { start, end: span.end });
     if (rest.text) segments.push(rest);
   }
-  const speakable = segments.filter((segment) => SPEAKABLE.test(segment.text));
-  return speakable.length > 0 ? speakable : segments;
+  return segments;
+}
+
+/**
+ * Joins tiny sentences where there are many, for each segment is a request. A segment takes one from what is spare, and 20
+ * characters of text give one back: prose and dialogue always have enough and stay as they are.
+ */
+function joinTiny(text: string, pieces: readonly Segment[], maxChars: number): Segment[] {
+  const joined: Segment[] = [];
+  const longest = Math.min(maxChars, JOINED_CHARS);
+  let spare = TINY_ALONE;
+  let lastEnd = 0;
+  for (const piece of pieces) {
+    const last = joined.at(-1);
+    const end = piece.start + piece.text.length;
+    if (last && spare < 1 && last.text.length < TINY_CHARS && end - last.start <= longest) {
+      last.text = text.slice(last.start, end);
+    } else {
+      joined.push(piece);
+      spare--;
+    }
+    spare = Math.min(TINY_ALONE, spare + (end - lastEnd) / TINY_CHARS);
+    lastEnd = end;
+  }
+  return joined;
+}
+
+/**
+ * The text's segments in order. Put together they are the text, but for white space; none is blank or longer than
+ * `maxChars`. A text of N characters has at most N / 20 + 2 N / `maxChars` + 9 of them. One without a letter or digit occurs
+ * only if the whole text has none: a longer run of such characters than `maxChars` is passed over, for an engine finds
+ * nothing to speak in it and would fail the session.
+ */
+export function segmentText(text: string, language: string, maxChars: number): Segment[] {
+  const unwrapped = unwrapLines(text);
+  const pieces = cutSentences(unwrapped, language, maxChars);
+  const speakable = pieces.filter((piece) => SPEAKABLE.test(piece.text));
+  return joinTiny(unwrapped, speakable.length > 0 ? speakable : pieces, maxChars);
+}
+
+/**
+ * The segments that are left to speak from the UTF-16 offset `start` on, which is where a segment of the whole text starts.
+ * Should this version of the code cut the text elsewhere than the one that chose `start`, the segment that `start` lies in
+ * is spoken from there, so that nothing is left out or said twice.
+ */
+export function segmentsFrom(text: string, language: string, maxChars: number, start: number): Segment[] {
+  const segments = segmentText(text, language, maxChars);
+  const first = segments.findIndex((segment) => segment.start + segment.text.length > start);
+  if (first === -1) return [];
+  const [segment, ...later] = segments.slice(first) as [Segment, ...Segment[]];
+  if (segment.start >= start) return [segment, ...later];
+  const rest = trimmed(segment.text, { start: start - segment.start, end: segment.text.length });
+  return SPEAKABLE.test(rest.text) ? [{ text: rest.text, start: segment.start + rest.start }, ...later] : later;
 }

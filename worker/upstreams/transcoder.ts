@@ -1,125 +1,80 @@
-/** The gateway's side of the transcoder contract: PCM envelopes go out, encoded packets come back, at the same time. */
-import { decodeEnvelopes } from "../../protocol/envelope.ts";
-import { BYTES_PER_SAMPLE, encodedRate, type AudioFormat } from "../../protocol/formats.ts";
+/** One request of the transcoder contract (docs/transcoder.md): PCM goes out, encoded packets come back, at the same time. */
+import { decodeEnvelopes, encodeAudio, encodeEnd, encodeEvent, type FormatEvent } from "../../protocol/envelope.ts";
+import { BYTES_PER_SAMPLE, type AudioFormat, type ResumePoint } from "../../protocol/formats.ts";
+import { lastToc } from "../../protocol/opus-mode.ts";
 import { GatewayError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
+import { Watchdog } from "../base/watchdog.ts";
+import type { PcmBuffer } from "./pcm-buffer.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Between two attempts to reach a transcoder that is not there, in ms. */
 const RETRY_MS = 250;
 
-/** How far its output may be behind its input, in ms: more than any encoder holds back. */
-const LAG_MS = 1_000;
-
 /** Encoded audio that cannot be cut any further: a codec's packet, a container's page, 20 ms of samples. */
 export interface Packet {
+  type: "audio";
   /** Media time it covers, in samples; 0 for a container's header. */
   samples: number;
   data: Uint8Array;
 }
 
+/** What comes back: the encoder's format, then its packets. */
+export type Encoded = Packet | { type: "event"; event: FormatEvent };
+
 export interface TranscodeTarget {
   format: AudioFormat;
+  /** As the client asked for it, in Hz. */
   sampleRateHz: number;
-  /** Of the source's audio, in Hz. */
-  inputRateHz: number;
+}
+
+/** Where an encoder goes on. */
+export interface EncoderStart extends ResumePoint {
+  /** The packet, or page, that ends at `outputSample`; undefined at the start of a stream. */
+  lastPacket: Uint8Array | undefined;
 }
 
 export interface TranscoderLimits {
   /** How long to wait for a transcoder that is not there. */
   waitMs: number;
-  /** How long one that has audio to encode may give nothing back. */
+  /** How long one that owes audio may give nothing back. */
   stallMs: number;
-}
-
-/** Aborts when the transcoder owes an answer for too long; time in which nobody waits for it does not count. */
-class Patience {
-  readonly #limitMs: number;
-  readonly #controller = new AbortController();
-  #owedMs = 0;
-  #isWaiting = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(limitMs: number) {
-    this.#limitMs = limitMs;
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Another attempt hands everything over anew. */
-  begin(): void {
-    this.#owedMs = 0;
-  }
-
-  /** So much audio was handed over; at its end, no bound on what is owed. */
-  handed(ms: number): void {
-    this.#owedMs += ms;
-    this.#look();
-  }
-
-  returned(ms: number): void {
-    this.#owedMs -= ms;
-    this.rest();
-  }
-
-  wait(): void {
-    this.#isWaiting = true;
-    this.#look();
-  }
-
-  rest(): void {
-    this.#isWaiting = false;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #look(): void {
-    if (!this.#isWaiting || this.#owedMs <= LAG_MS) return;
-    this.#timer ??= setTimeout(() => this.#controller.abort(new Error("it does not answer")), this.#limitMs);
-  }
 }
 
 function unavailable(): GatewayError {
   return new GatewayError("transcoder_unavailable", "the transcoder cannot be reached", { retryAfterMs: 2000 });
 }
 
-/** A stream that takes from its source only what the network takes from it. */
-function bodyOf(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const iterator = source[Symbol.asyncIterator]();
+/** A body that takes from its source only what the network takes from it. */
+function bodyOf(source: AsyncIterator<Uint8Array>): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         // A source fails only when its stream was given up, and the request with it: an error here would be nobody's.
-        const { done, value } = await iterator.next().catch(() => ({ done: true, value: undefined }));
+        const { done, value } = await source.next().catch(() => ({ done: true, value: undefined }));
         if (done || !value) controller.close();
         else controller.enqueue(value);
       },
       async cancel() {
-        await iterator.return?.();
+        await source.return?.();
       },
     },
     { highWaterMark: 0 },
   );
 }
 
-/** Tells `patience` of what is read. */
-async function* watched(source: AsyncIterable<Uint8Array>, inputRateHz: number, patience: Patience) {
-  patience.begin();
-  for await (const bytes of source) {
-    patience.handed((bytes.length / BYTES_PER_SAMPLE / inputRateHz) * 1000);
-    yield bytes;
-  }
-  patience.handed(Number.POSITIVE_INFINITY);
+async function* envelopes(pcm: PcmBuffer, from: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield encodeEvent({ type: "format", sample_rate: pcm.rateHz });
+  for await (const bytes of pcm.read(from, signal)) yield encodeAudio(bytes.length / BYTES_PER_SAMPLE, bytes);
+  yield encodeEnd();
 }
 
-/** Asks until the transcoder answers, for at most `waitMs`; every attempt reads the source from its start. */
+/** Asks until the transcoder answers, for at most `waitMs`; every attempt reads the PCM from the same sample on. */
 async function open(
   upstream: Upstream,
   path: string,
-  source: () => AsyncIterable<Uint8Array>,
+  body: (signal: AbortSignal) => AsyncIterator<Uint8Array>,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
@@ -129,7 +84,7 @@ async function open(
     const tooLate = setTimeout(() => attempt.abort(), Math.max(deadline - Date.now(), RETRY_MS));
     const either = AbortSignal.any([signal, attempt.signal]);
     try {
-      const response = await upstream.fetch(path, { method: "POST", body: bodyOf(source()), signal: either });
+      const response = await upstream.fetch(path, { method: "POST", body: bodyOf(body(either)), signal: either });
       if (response.ok && response.body) return response.body;
       attempt.abort(); // or what is left of the body would go on beside the next attempt
       if (response.status < 500) throw new GatewayError("transcoder_failed", "the transcoder refused the stream");
@@ -144,36 +99,49 @@ async function open(
   }
 }
 
-/** @throws GatewayError `transcoder_unavailable` if none answered in time, `transcoder_failed` later. */
+/**
+ * What an encoder makes of `pcm`, from `outputSample` on.
+ * @throws GatewayError `transcoder_unavailable` if none answered in time, `transcoder_failed` later; the signal's reason.
+ */
 export async function* transcode(
   upstream: Upstream | undefined,
-  { format, sampleRateHz, inputRateHz }: TranscodeTarget,
-  source: () => AsyncIterable<Uint8Array>,
+  { format, sampleRateHz }: TranscodeTarget,
+  pcm: PcmBuffer,
+  { inputSample, outputSample, lastPacket }: EncoderStart,
   { waitMs, stallMs }: TranscoderLimits,
   signal: AbortSignal,
-): AsyncGenerator<Packet> {
+): AsyncGenerator<Encoded> {
   if (!upstream) throw unavailable();
-  const patience = new Patience(stallMs);
-  const either = AbortSignal.any([signal, patience.signal]);
-  const input = () => watched(source(), inputRateHz, patience);
-  const msPerSample = 1000 / encodedRate(format, sampleRateHz);
-  const query = new URLSearchParams({ format, sample_rate: String(sampleRateHz) });
-  const body = await open(upstream, `/v1/transcode?${query.toString()}`, input, waitMs, either);
+  const query = new URLSearchParams({
+    format,
+    sample_rate: String(sampleRateHz),
+    input_sample: String(inputSample),
+    output_sample: String(outputSample),
+    ...(format === "opus" && inputSample > 0 && lastPacket && { last_toc: String(lastToc(lastPacket)) }),
+  });
+  const path = `/v1/transcode?${query.toString()}`;
+  const left = new AbortController(); // the source stops with its reader, whatever the network does
+  const watchdog = new Watchdog(() => pcm.isOwed);
+  const either = AbortSignal.any([signal, watchdog.signal, left.signal]);
   try {
-    patience.wait();
+    const body = await open(upstream, path, (attempt) => envelopes(pcm, inputSample, attempt), waitMs, either);
+    const expectAnswer = () => watchdog.expect(stallMs, () => new Error("it does not answer"));
+    expectAnswer();
     for await (const envelope of decodeEnvelopes(body)) {
-      patience.returned(envelope.type === "audio" ? envelope.samples * msPerSample : 0);
+      expectAnswer();
       if (envelope.type === "audio") yield envelope;
-      patience.wait();
-      if (envelope.type !== "end") continue;
-      if (envelope.error) throw new Error(`${envelope.error.reason}: ${envelope.error.message}`);
-      return;
+      else if (envelope.type === "end") {
+        if (envelope.error) throw new Error(`${envelope.error.reason}: ${envelope.error.message}`);
+        return;
+      } else if (envelope.event.type === "format") yield { type: "event", event: envelope.event };
     }
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof GatewayError) throw error;
     log("transcode_failed", { format, error: String(error) });
     throw new GatewayError("transcoder_failed", "the transcoder failed");
   } finally {
-    patience.rest();
+    watchdog.stop();
+    left.abort();
   }
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { Call, CircuitClient, type Breaker, type Refusal } from "../../../worker/breaker/circuit-client.ts";
-import type { CircuitView, ProbeEnd, Report } from "../../../worker/breaker/circuit.ts";
+import { Call, CircuitClient, type Refusal } from "../../../worker/breaker/circuit-client.ts";
+import type { Breaker } from "../../../worker/breaker/circuit-link.ts";
+import type { CallReport, CircuitView, ProbeOutcome } from "../../../worker/breaker/circuit.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 
 const logged = vi.spyOn(console, "log").mockReturnValue();
@@ -23,8 +24,8 @@ class FakeBreaker implements Breaker {
   isLeasing = true;
   trouble: Trouble = "none";
   replyMs = ROUND_TRIP_MS;
-  readonly reports: Report[] = [];
-  readonly settled: { phase: number; end: ProbeEnd }[] = [];
+  readonly reports: CallReport[] = [];
+  readonly settled: { phase: number; end: ProbeOutcome }[] = [];
   leases = 0;
   readonly #clock: SimulatedClock;
 
@@ -37,8 +38,8 @@ class FakeBreaker implements Breaker {
   }
 
   get told() {
-    const sum = (key: "begun" | "good" | "bad") => this.reports.reduce((total, one) => total + one[key], 0);
-    return { begun: sum("begun"), good: sum("good"), bad: sum("bad") };
+    const sum = (key: "started" | "succeeded" | "failed") => this.reports.reduce((total, one) => total + one[key], 0);
+    return { started: sum("started"), succeeded: sum("succeeded"), failed: sum("failed") };
   }
 
   async #reply<T>(take: () => T): Promise<T> {
@@ -51,12 +52,12 @@ class FakeBreaker implements Breaker {
     return reply;
   }
 
-  report(report: Report): Promise<CircuitView> {
+  report(report: CallReport): Promise<CircuitView> {
     this.reports.push(report);
     return this.#reply(() => this.view);
   }
 
-  settle(phase: number, end: ProbeEnd): Promise<CircuitView> {
+  settle(phase: number, end: ProbeOutcome): Promise<CircuitView> {
     this.settled.push({ phase, end });
     return this.#reply(() => this.view);
   }
@@ -199,6 +200,43 @@ describe("a cold isolate", () => {
   });
 });
 
+describe("work that is no call", () => {
+  it("is refused while the circuit is open, and done otherwise", async () => {
+    for (const [view, refusal] of [
+      [closed, undefined],
+      [open, { allowed: false, retryAfterMs: open.retryAfterMs }],
+      [due, undefined],
+      [probed, undefined],
+    ] as const) {
+      const isolate = new Isolate();
+      isolate.breaker.view = view;
+      const answers = Array.from({ length: 100 }, () => isolate.client.refusalNow(() => {}));
+      await isolate.clock.pass(ROUND_TRIP_MS + 20);
+      for (const answer of await Promise.all(answers)) expect(answer?.allowed).toEqual(refusal?.allowed);
+      expect(isolate.breaker.requests).toBe(1);
+      expect(isolate.breaker.leases).toBe(0);
+    }
+  });
+
+  it("hears of a change since the last copy before it is done", async () => {
+    const isolate = await Isolate.knowing(closed);
+    await isolate.clock.pass(60_000);
+    isolate.breaker.view = open;
+    const answer = isolate.client.refusalNow(() => {});
+    await isolate.clock.pass(ROUND_TRIP_MS);
+    expect(await answer).toMatchObject({ allowed: false });
+  });
+
+  it("waits a second at most for a breaker that does not answer", async () => {
+    const isolate = new Isolate();
+    isolate.breaker.trouble = "hangs";
+    const answer = isolate.client.refusalNow(() => {});
+    await isolate.clock.pass(1_020);
+    expect(await isImmediate(answer)).toBe(true);
+    expect(await answer).toBeUndefined();
+  });
+});
+
 describe("trouble in reaching the breaker", () => {
   it("refuses nobody, and nobody waits for it again", async () => {
     const isolate = new Isolate();
@@ -263,16 +301,16 @@ describe("successes", () => {
     expect(isolate.breaker.requests).toBe(4);
     await isolate.clock.pass(5_000);
     isolate.client.warm(() => {});
-    expect(isolate.breaker.told).toEqual({ begun: 200 - 1, good: 200, bad: 0 }); // the first was counted with the phase
+    expect(isolate.breaker.told).toEqual({ started: 200 - 1, succeeded: 200, failed: 0 }); // the first was counted with the phase
   });
 
-  it("that were slow count as bad, and are told with the others", async () => {
+  it("that were slow count as failed, and are told with the others", async () => {
     const isolate = await Isolate.knowing(closed);
     for (const firstAudioMs of [SLOW_MS, SLOW_MS + 1]) (await isolate.call()).succeeded(firstAudioMs);
     expect(isolate.breaker.requests).toBe(0);
     await isolate.clock.pass(5_000);
     await isolate.admit();
-    expect(isolate.breaker.told).toMatchObject({ good: 1, bad: 1 });
+    expect(isolate.breaker.told).toMatchObject({ succeeded: 1, failed: 1 });
   });
 });
 
@@ -283,9 +321,33 @@ describe("failures", () => {
     const call = await isolate.call();
     isolate.breaker.view = open;
     call.failed();
-    expect(isolate.breaker.reports).toEqual([{ phase: closed.phase, begun: 0, good: 0, bad: 1 }]);
+    expect(isolate.breaker.reports).toEqual([{ phase: closed.phase, started: 0, succeeded: 0, failed: 1 }]);
     await isolate.clock.pass(ROUND_TRIP_MS);
     expect((await isolate.admit()).allowed).toBe(false);
+  });
+
+  it("that open the circuit are told without any gap", async () => {
+    const isolate = await Isolate.knowing(closed);
+    (await isolate.call()).failed();
+    expect(isolate.breaker.reports).toHaveLength(0);
+    (await isolate.call()).failed({ opens: true });
+    expect(isolate.breaker.reports).toMatchObject([{ failed: 2, opens: true }]);
+  });
+
+  it("that open the circuit say so until they are heard, and those that follow in another phase do not", async () => {
+    const isolate = await Isolate.knowing(closed);
+    isolate.breaker.trouble = "throws";
+    (await isolate.call()).failed({ opens: true });
+    await isolate.clock.pass(1_000);
+    isolate.breaker.trouble = "none";
+    isolate.breaker.view = healed;
+    await isolate.clock.pass(1_000);
+    expect(isolate.breaker.reports.length).toBeGreaterThanOrEqual(2);
+    for (const one of isolate.breaker.reports)
+      expect(one).toMatchObject({ phase: closed.phase, failed: 1, opens: true });
+    (await isolate.call()).failed();
+    await isolate.clock.pass(1_000);
+    expect(isolate.breaker.reports.at(-1)).toEqual({ phase: healed.phase, started: 0, succeeded: 0, failed: 1 });
   });
 
   it("of a thousand sessions cost four requests a second, and none is left untold", async () => {
@@ -296,7 +358,7 @@ describe("failures", () => {
       await isolate.clock.pass(1);
     }
     await isolate.clock.pass(500);
-    expect(isolate.breaker.told.bad).toBe(1_000);
+    expect(isolate.breaker.told.failed).toBe(1_000);
     expect(isolate.breaker.requests).toBeLessThanOrEqual(5);
     await Promise.all(isolate.background);
     await isolate.clock.pass(4_000);
@@ -310,7 +372,7 @@ describe("failures", () => {
     await isolate.clock.pass(400);
     isolate.breaker.trouble = "none";
     await isolate.clock.pass(1_000);
-    expect(isolate.breaker.reports.map(({ bad }) => bad)).toEqual([1, 1]);
+    expect(isolate.breaker.reports.map(({ failed }) => failed)).toEqual([1, 1]);
     await Promise.all(isolate.background);
   });
 
@@ -325,7 +387,7 @@ describe("failures", () => {
     expect(isolate.breaker.reports).toHaveLength(1);
     (await isolate.call()).failed();
     await isolate.clock.pass(200);
-    expect(isolate.breaker.reports.slice(1)).toEqual([{ phase: closed.phase, begun: 1, good: 0, bad: 2 }]);
+    expect(isolate.breaker.reports.slice(1)).toEqual([{ phase: closed.phase, started: 1, succeeded: 0, failed: 2 }]);
   });
 
   it("are kept while the breaker cannot be reached, and told when it can", async () => {
@@ -338,7 +400,9 @@ describe("failures", () => {
     expect(asked).toBeLessThan(25);
     isolate.breaker.trouble = "none";
     await isolate.admit();
-    expect(isolate.breaker.reports.slice(asked)).toEqual([{ phase: closed.phase, begun: 1, good: 0, bad: 1 }]);
+    expect(isolate.breaker.reports.slice(asked)).toEqual([
+      { phase: closed.phase, started: 1, succeeded: 0, failed: 1 },
+    ]);
   });
 
   it("of calls from before the circuit changed are of no interest", async () => {
@@ -355,7 +419,7 @@ describe("failures", () => {
     await isolate.clock.pass(10_000);
     await isolate.admit();
     expect(isolate.breaker.requests).toBe(before + 1);
-    expect(isolate.breaker.reports.at(-1)).toMatchObject({ phase: healed.phase, good: 0, bad: 0 });
+    expect(isolate.breaker.reports.at(-1)).toMatchObject({ phase: healed.phase, succeeded: 0, failed: 0 });
   });
 });
 
@@ -366,7 +430,7 @@ describe("a call", () => {
     (await isolate.call()).succeeded(1);
     await isolate.clock.pass(5_000);
     isolate.client.warm(() => {});
-    expect(isolate.breaker.told).toEqual({ begun: 0, good: 1, bad: 0 });
+    expect(isolate.breaker.told).toEqual({ started: 0, succeeded: 1, failed: 0 });
   });
 
   it("ends once", async () => {
@@ -377,7 +441,7 @@ describe("a call", () => {
     call.ignored();
     await isolate.clock.pass(5_000);
     isolate.client.warm(() => {});
-    expect(isolate.breaker.told).toEqual({ begun: 0, good: 1, bad: 0 });
+    expect(isolate.breaker.told).toEqual({ started: 0, succeeded: 1, failed: 0 });
   });
 });
 
@@ -423,10 +487,11 @@ describe("when an open circuit's time has come", () => {
   }
 
   it.each([
-    ["good", (call: Call) => call.succeeded(SLOW_MS)],
-    ["bad", (call: Call) => call.failed()],
-    ["bad", (call: Call) => call.succeeded(SLOW_MS + 1)],
-    ["given_back", (call: Call) => call.ignored()],
+    ["succeeded", (call: Call) => call.succeeded(SLOW_MS)],
+    ["failed", (call: Call) => call.failed()],
+    ["failed", (call: Call) => call.failed({ opens: true })],
+    ["failed", (call: Call) => call.succeeded(SLOW_MS + 1)],
+    ["given_up", (call: Call) => call.ignored()],
   ] as const)("the probe's end is told at once: %s", async (end, finish) => {
     const isolate = await atThatTime();
     const probe = await probeOf(isolate);
@@ -438,7 +503,7 @@ describe("when an open circuit's time has come", () => {
     expect((await isolate.admit()).allowed).toBe(true);
   });
 
-  it("a session's ask does not give back what another session was leased", async () => {
+  it("a session's request does not give up what another session was leased", async () => {
     const isolate = await atThatTime();
     await probeOf(isolate);
     await isolate.clock.pass(5_000);
@@ -448,12 +513,12 @@ describe("when an open circuit's time has come", () => {
     expect((await isolate.admit()).allowed).toBe(false);
   });
 
-  it("a lease that comes too late for its session is given back", async () => {
+  it("a lease that comes too late for its session is given up", async () => {
     const isolate = await atThatTime();
     isolate.breaker.replyMs = 1_500;
     const admission = isolate.admit();
     await isolate.clock.pass(1_500);
     expect((await admission).allowed).toBe(true);
-    expect(isolate.breaker.settled).toEqual([{ phase: probed.phase, end: "given_back" }]);
+    expect(isolate.breaker.settled).toEqual([{ phase: probed.phase, end: "given_up" }]);
   });
 });

@@ -1,8 +1,10 @@
 /** Many isolates, one provider, one breaker: what they say to each other, counted. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { CircuitClient, type Breaker } from "../../../worker/breaker/circuit-client.ts";
+import { CircuitClient } from "../../../worker/breaker/circuit-client.ts";
+import type { Breaker } from "../../../worker/breaker/circuit-link.ts";
 import { Circuit, type CircuitView, type Phase } from "../../../worker/breaker/circuit.ts";
 import { parseConfig } from "../../../worker/config/settings.ts";
+import { BOUNDS } from "../../support/setting-bounds.ts";
 import { report } from "../../support/report.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 
@@ -19,12 +21,12 @@ const FRESH_MS = 5 * SECOND;
 
 const config = parseConfig({});
 const settings = {
-  windowMs: config.CIRCUIT_WINDOW_MS,
+  samplingWindowMs: config.CIRCUIT_SAMPLING_WINDOW_MS,
   minimumCalls: config.CIRCUIT_MINIMUM_CALLS,
-  badPercent: config.CIRCUIT_BAD_PERCENT,
+  failureThresholdPercent: config.CIRCUIT_FAILURE_THRESHOLD_PERCENT,
   openMs: config.CIRCUIT_OPEN_MS,
   maxOpenMs: config.CIRCUIT_MAX_OPEN_MS,
-  probeMs: config.FIRST_AUDIO_TIMEOUT_MS + config.GAP_TIMEOUT_MS,
+  leaseMs: config.FIRST_AUDIO_TIMEOUT_MS + config.GAP_TIMEOUT_MS,
 };
 
 /** Numbers from 0 to 1, the same every time. */
@@ -66,12 +68,13 @@ class World {
   readonly transitions: (Phase & { atMs: number })[] = [];
   readonly calls: ProviderCall[] = [];
   readonly refusedAt: number[] = [];
-  readonly #circuit = new Circuit(settings);
+  readonly #circuit: Circuit;
   readonly #isolates: Isolate[];
   readonly #provider: Provider;
   readonly #random = randomNumbers();
 
-  constructor(isolates: number, provider: Provider) {
+  constructor(isolates: number, provider: Provider, samplingWindowMs = settings.samplingWindowMs) {
+    this.#circuit = new Circuit({ ...settings, samplingWindowMs });
     this.#provider = provider;
     this.#isolates = Array.from({ length: isolates }, () => this.#isolate());
   }
@@ -84,7 +87,7 @@ class World {
     return Math.max(...this.#isolates.map(({ requests }) => requests));
   }
 
-  trips(): number[] {
+  openings(): number[] {
     return this.transitions.filter(({ state }) => state === "open").map(({ atMs }) => atMs);
   }
 
@@ -103,7 +106,7 @@ class World {
     const told = (phase: number, change: (nowMs: number) => void) => {
       const work = (nowMs: number) => {
         change(nowMs);
-        return circuit.tell(phase, nowMs);
+        return circuit.viewFor(phase, nowMs);
       };
       return travel(work, (view) => view);
     };
@@ -113,7 +116,7 @@ class World {
       lease: (phase) => {
         const work = (nowMs: number) => {
           const isLeased = circuit.lease(nowMs) !== undefined;
-          return { view: circuit.tell(phase, nowMs), isLeased };
+          return { view: circuit.viewFor(phase, nowMs), isLeased };
         };
         return travel(work, ({ view }) => view);
       },
@@ -176,9 +179,25 @@ describe("a provider that fails now and then", () => {
   it.each(cases)("is left alone from the first second on: $part of the calls, $isolates isolates", async (one) => {
     const world = new World(one.isolates, (_, random) => (random < one.part ? fails : speaks));
     await world.run(10_000, MINUTE);
-    expect(world.trips()).toEqual([]);
+    expect(world.openings()).toEqual([]);
     const failures = world.calls.filter(({ failed }) => failed).length;
     expect(world.requests).toBeLessThanOrEqual(one.isolates * (MINUTE / FRESH_MS) + failures);
+  });
+});
+
+describe("the shortest sampling window", () => {
+  const [shortestMs] = BOUNDS.CIRCUIT_SAMPLING_WINDOW_MS;
+
+  it.each([1, 50, 1_000])("suffices to tell a provider that fails now and then: %i isolates", async (isolates) => {
+    const world = new World(isolates, (_, random) => (random < 0.2 ? fails : speaks), shortestMs);
+    await world.run(10_000, MINUTE);
+    expect(world.openings()).toEqual([]);
+  });
+
+  it("suffices to tell one that fails every call", async () => {
+    const world = new World(50, () => fails, shortestMs);
+    await world.run(500, settings.openMs);
+    expect(world.openings()).toHaveLength(1);
   });
 });
 
@@ -187,7 +206,7 @@ describe("a provider that fails every call", () => {
     const world = new World(1, () => fails);
     await world.run(500, settings.openMs);
     report(`1 isolate, 100 sessions/s, failing from the first: ${world.calls.length} calls, then none`);
-    expect(world.trips()).toHaveLength(1);
+    expect(world.openings()).toHaveLength(1);
     expect(world.calls.length).toBeLessThan(50);
   });
 
@@ -198,9 +217,9 @@ describe("a provider that fails every call", () => {
     const world = new World(isolates, (atMs, random) => (isDead(atMs) || random < 0.05 ? fails : speaks));
     await world.run(40_000, end);
 
-    const [openedAt] = world.trips() as [number];
+    const [openedAt] = world.openings() as [number];
     const closedAt = world.transitions.find(({ state }) => state === "closed")!.atMs;
-    expect(openedAt).toBeLessThan(diesAt + settings.windowMs / 2 + FRESH_MS);
+    expect(openedAt).toBeLessThan(diesAt + settings.samplingWindowMs / 2 + FRESH_MS);
 
     // The first session that finds its copy stale has it refreshed, a round trip long.
     const sessionEveryMs = (isolates * end) / 40_000;
@@ -217,7 +236,7 @@ describe("a provider that fails every call", () => {
     expect(closedAt - healsAt).toBeLessThan(settings.maxOpenMs);
     expect(probes.filter(({ atMs }) => atMs >= healsAt)).toHaveLength(1);
     expect(world.refusedAt.filter((atMs) => atMs > closedAt + allKnowMs)).toEqual([]);
-    expect(world.trips().every((atMs) => atMs < closedAt)).toBe(true);
+    expect(world.openings().every((atMs) => atMs < closedAt)).toBe(true);
     report(
       `${isolates} isolates, 333 sessions/s, dead for 50 s: open after ${openedAt - diesAt} ms; ${unknowing.length} calls of ` +
         `isolates that did not know yet, the last ${lastUnknowingAt - openedAt} ms after that; ${probes.length} probes; ` +

@@ -1,14 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Circuit, type Phase, type ProbeEnd } from "../../../worker/breaker/circuit.ts";
+import { Circuit, type Phase, type ProbeOutcome } from "../../../worker/breaker/circuit.ts";
 
 const settings = {
-  windowMs: 20_000,
+  samplingWindowMs: 20_000,
   minimumCalls: 10,
-  badPercent: 50,
+  failureThresholdPercent: 50,
   openMs: 10_000,
   maxOpenMs: 60_000,
-  probeMs: 15_000,
+  leaseMs: 15_000,
 };
 
 /** A circuit with its clock, whose calls end as they begin. */
@@ -29,28 +29,31 @@ class Bench {
     return this.view.state;
   }
 
-  report(calls: { good?: number; bad?: number; underWay?: number; phase?: number }): this {
-    const { good = 0, bad = 0, underWay = 0, phase = this.view.phase } = calls;
-    this.circuit.report({ phase, begun: good + bad + underWay, good, bad }, this.nowMs);
+  report(calls: { succeeded?: number; failed?: number; underWay?: number; phase?: number; opens?: true }): this {
+    const { succeeded = 0, failed = 0, underWay = 0, phase = this.view.phase, opens } = calls;
+    this.circuit.report(
+      { phase, started: succeeded + failed + underWay, succeeded, failed, ...(opens && { opens }) },
+      this.nowMs,
+    );
     return this;
   }
 
-  trip(): this {
-    return this.report({ bad: settings.minimumCalls });
+  open(): this {
+    return this.report({ failed: settings.minimumCalls });
   }
 
   lease(): number | undefined {
     return this.circuit.lease(this.nowMs);
   }
 
-  settle(end: ProbeEnd, phase = this.view.phase): this {
+  settle(end: ProbeOutcome, phase = this.view.phase): this {
     this.circuit.settle(phase, end, this.nowMs);
     return this;
   }
 
   /** Opens it, and lets the open time pass. */
   due(): this {
-    this.trip();
+    this.open();
     return this.pass(this.view.retryAfterMs);
   }
 }
@@ -58,51 +61,61 @@ class Bench {
 const bench = () => new Bench();
 
 describe("a closed circuit", () => {
-  it("opens when half of the calls in the window were bad", () => {
-    expect(bench().report({ good: 6, bad: 5 }).state).toBe("closed");
-    expect(bench().report({ good: 5, bad: 5 }).view).toMatchObject({ state: "open", retryAfterMs: 10_000 });
-    expect(bench().report({ good: 5 }).pass(10_000).report({ bad: 4 }).report({ bad: 1 }).state).toBe("open");
+  it("opens when half of the calls in the window failed", () => {
+    expect(bench().report({ succeeded: 6, failed: 5 }).state).toBe("closed");
+    expect(bench().report({ succeeded: 5, failed: 5 }).view).toMatchObject({ state: "open", retryAfterMs: 10_000 });
+    expect(bench().report({ succeeded: 5 }).pass(10_000).report({ failed: 4 }).report({ failed: 1 }).state).toBe(
+      "open",
+    );
   });
 
   it("stays closed while there are few calls, however they end", () => {
-    expect(bench().report({ bad: 9 }).state).toBe("closed");
+    expect(bench().report({ failed: 9 }).state).toBe("closed");
     const sparse = bench();
-    for (let i = 0; i < 100; i++) expect(sparse.pass(3_000).report({ bad: 1 }).state).toBe("closed");
+    for (let i = 0; i < 100; i++) expect(sparse.pass(3_000).report({ failed: 1 }).state).toBe("closed");
   });
 
   it("is not opened by one failure after an idle hour", () => {
-    expect(bench().report({ good: 1_000 }).pass(3_600_000).report({ bad: 1 }).state).toBe("closed");
-    expect(bench().report({ bad: 9 }).pass(3_600_000).report({ bad: 1 }).state).toBe("closed");
+    expect(bench().report({ succeeded: 1_000 }).pass(3_600_000).report({ failed: 1 }).state).toBe("closed");
+    expect(bench().report({ failed: 9 }).pass(3_600_000).report({ failed: 1 }).state).toBe("closed");
   });
 
   it("forgets what is older than the window", () => {
-    expect(bench().report({ bad: 9 }).pass(17_000).report({ bad: 1 }).state).toBe("open");
-    expect(bench().report({ bad: 9 }).pass(20_000).report({ bad: 1 }).state).toBe("closed");
-    expect(bench().report({ good: 100 }).pass(20_000).report({ bad: 10 }).state).toBe("open");
+    expect(bench().report({ failed: 9 }).pass(17_000).report({ failed: 1 }).state).toBe("open");
+    expect(bench().report({ failed: 9 }).pass(20_000).report({ failed: 1 }).state).toBe("closed");
+    expect(bench().report({ succeeded: 100 }).pass(20_000).report({ failed: 10 }).state).toBe("open");
   });
 
-  it("takes calls under way for not bad until they end", () => {
-    const starting = bench().report({ bad: 10, underWay: 11 });
+  it("does not count calls under way as failed", () => {
+    const starting = bench().report({ failed: 10, underWay: 11 });
     expect(starting.state).toBe("closed");
-    starting.circuit.report({ phase: 0, begun: 0, good: 0, bad: 1 }, starting.nowMs);
+    starting.circuit.report({ phase: 0, started: 0, succeeded: 0, failed: 1 }, starting.nowMs);
     expect(starting.state).toBe("open");
   });
 
   it("judges calls by their ends when they began before the window", () => {
     const long = bench().report({ underWay: 100 }).pass(30_000);
-    long.circuit.report({ phase: 0, begun: 0, good: 88, bad: 12 }, long.nowMs);
+    long.circuit.report({ phase: 0, started: 0, succeeded: 88, failed: 12 }, long.nowMs);
     expect(long.state).toBe("closed");
   });
 
   it("counts a call to come of everyone who is told of it", () => {
     const { circuit, nowMs } = bench();
-    for (let i = 0; i < 30; i++) circuit.tell(-1, nowMs);
-    circuit.tell(0, nowMs);
-    const failing = (bad: number) => circuit.report({ phase: 0, begun: 0, good: 0, bad }, nowMs);
+    for (let i = 0; i < 30; i++) circuit.viewFor(-1, nowMs);
+    circuit.viewFor(0, nowMs);
+    const failing = (failed: number) => circuit.report({ phase: 0, started: 0, succeeded: 0, failed }, nowMs);
     failing(14);
     expect(circuit.phase.state).toBe("closed");
     failing(1);
     expect(circuit.phase.state).toBe("open");
+  });
+
+  it("opens at once by a failure that opens it, however many calls succeed", () => {
+    const opened = bench().report({ succeeded: 1_000, failed: 1, opens: true });
+    expect(opened.view).toMatchObject({ state: "open", retryAfterMs: 10_000 });
+    const closedAgain = opened.pass(10_000);
+    closedAgain.lease();
+    expect(closedAgain.settle("succeeded").report({ failed: 1, opens: true, phase: 0 }).state).toBe("closed");
   });
 
   it("gives no lease: nobody needs one", () => {
@@ -110,13 +123,13 @@ describe("a closed circuit", () => {
   });
 
   it("goes on counting when its clock is set back", () => {
-    expect(bench().report({ bad: 5 }).pass(-60_000).report({ bad: 5 }).state).toBe("open");
+    expect(bench().report({ failed: 5 }).pass(-60_000).report({ failed: 5 }).state).toBe("open");
   });
 });
 
 describe("an open circuit", () => {
   it("gives no lease before its time has come", () => {
-    const open = bench().trip().pass(9_999);
+    const open = bench().open().pass(9_999);
     expect(open.lease()).toBeUndefined();
     expect(open.view).toMatchObject({ state: "open", retryAfterMs: 1 });
     expect(open.pass(1).lease()).toBe(open.view.phase);
@@ -124,14 +137,18 @@ describe("an open circuit", () => {
   });
 
   it("does not hear what is still told of calls from before", () => {
-    const open = bench().trip();
+    const open = bench().open();
     const before = open.circuit.phase;
-    open.report({ phase: 0, bad: 100 }).report({ phase: 0, good: 100 }).report({ good: 5 }).settle("good");
+    open
+      .report({ phase: 0, failed: 100 })
+      .report({ phase: 0, succeeded: 100 })
+      .report({ succeeded: 5 })
+      .settle("succeeded");
     expect(open.circuit.phase).toBe(before);
   });
 
   it("stays open for nobody's sake but its probe's, however long that takes", () => {
-    expect(bench().trip().pass(3_600_000).view).toMatchObject({ state: "open", retryAfterMs: 0 });
+    expect(bench().open().pass(3_600_000).view).toMatchObject({ state: "open", retryAfterMs: 0 });
   });
 });
 
@@ -144,81 +161,81 @@ describe("a half-open circuit", () => {
     expect(probing.view).toMatchObject({ state: "half_open", retryAfterMs: 1 });
   });
 
-  it("lets another probe in when a lease has expired, and hears nothing bad of the one before", () => {
+  it("lets another probe in when a lease has expired, and ignores a failure of the one before", () => {
     const probing = bench().due();
     const lost = probing.lease()!;
     const second = probing.pass(15_000).lease()!;
     expect(second).not.toBe(lost);
-    expect(probing.settle("bad", lost).settle("given_back", lost).view.phase).toBe(second);
-    expect(probing.settle("bad", second).state).toBe("open");
+    expect(probing.settle("failed", lost).settle("given_up", lost).view.phase).toBe(second);
+    expect(probing.settle("failed", second).state).toBe("open");
   });
 
   it("closes also when every probe takes longer than its lease", () => {
     const probing = bench().due();
     const first = probing.lease()!;
     probing.pass(15_000).lease();
-    expect(probing.pass(5_000).settle("good", first).state).toBe("closed");
+    expect(probing.pass(5_000).settle("succeeded", first).state).toBe("closed");
   });
 
-  it("closes by a good probe beside which another was given back", () => {
+  it("closes by a probe that succeeds after another was given up", () => {
     const probing = bench().due();
     const first = probing.lease()!;
     probing.pass(15_000).lease();
-    probing.settle("given_back").lease();
-    expect(probing.settle("good", first).state).toBe("closed");
+    probing.settle("given_up").lease();
+    expect(probing.settle("succeeded", first).state).toBe("closed");
   });
 
-  it("hears no probe from before the last trip", () => {
+  it("ignores a probe from before it opened again", () => {
     const probing = bench().due();
     const early = probing.lease()!;
     probing.pass(15_000).lease();
-    probing.settle("bad").pass(20_000).lease();
+    probing.settle("failed").pass(20_000).lease();
     const { phase } = probing.view;
-    for (const lease of [early, phase - 1]) expect(probing.settle("good", lease).state).toBe("half_open");
-    expect(probing.settle("good", phase).state).toBe("closed");
+    for (const lease of [early, phase - 1]) expect(probing.settle("succeeded", lease).state).toBe("half_open");
+    expect(probing.settle("succeeded", phase).state).toBe("closed");
   });
 
   it("hears a probe whose lease has expired while no other is out", () => {
     const probing = bench().due();
     const lease = probing.lease()!;
-    expect(probing.pass(16_000).settle("good", lease).state).toBe("closed");
+    expect(probing.pass(16_000).settle("succeeded", lease).state).toBe("closed");
   });
 
-  it("closes when its probe was good, with an empty window", () => {
+  it("closes when its probe succeeds, with an empty window", () => {
     const closed = bench().due();
     closed.lease();
-    expect(closed.settle("good").view).toMatchObject({ state: "closed", retryAfterMs: 0 });
-    expect(closed.report({ bad: 9 }).state).toBe("closed");
-    expect(closed.report({ bad: 1 }).state).toBe("open");
+    expect(closed.settle("succeeded").view).toMatchObject({ state: "closed", retryAfterMs: 0 });
+    expect(closed.report({ failed: 9 }).state).toBe("closed");
+    expect(closed.report({ failed: 1 }).state).toBe("open");
   });
 
-  it("opens again when its probe was bad", () => {
+  it("opens again when its probe failed", () => {
     const open = bench().due();
     open.lease();
-    expect(open.settle("bad").view).toMatchObject({ state: "open", retryAfterMs: 20_000 });
+    expect(open.settle("failed").view).toMatchObject({ state: "open", retryAfterMs: 20_000 });
   });
 
-  it("lets another probe in at once when the lease is given back", () => {
+  it("lets another probe in at once when one is given up", () => {
     const probing = bench().due();
     const lease = probing.lease()!;
-    expect(probing.settle("given_back").view).toMatchObject({ state: "open", retryAfterMs: 0 });
+    expect(probing.settle("given_up").view).toMatchObject({ state: "open", retryAfterMs: 0 });
     expect(probing.lease()).toBeDefined();
-    expect(probing.settle("bad", lease).state).toBe("half_open");
+    expect(probing.settle("failed", lease).state).toBe("half_open");
   });
 
   it("does not hear what is still told of calls from before", () => {
     const probing = bench().due();
     probing.lease();
     const before = probing.circuit.phase;
-    probing.report({ phase: 0, bad: 100 }).report({ phase: 1, good: 100 }).report({ bad: 100 });
+    probing.report({ phase: 0, failed: 100 }).report({ phase: 1, succeeded: 100 }).report({ failed: 100 });
     expect(probing.circuit.phase).toBe(before);
-    expect(probing.settle("good").report({ phase: 0, bad: 100 }).state).toBe("closed");
+    expect(probing.settle("succeeded").report({ phase: 0, failed: 100 }).state).toBe("closed");
   });
 });
 
 describe("the open time", () => {
-  function openTimes(probes: readonly ProbeEnd[]): number[] {
-    const one = bench().trip();
+  function openTimes(probes: readonly ProbeOutcome[]): number[] {
+    const one = bench().open();
     return [
       one.view.retryAfterMs,
       ...probes.map((end) => {
@@ -228,38 +245,38 @@ describe("the open time", () => {
     ];
   }
 
-  it("doubles with every probe that is bad, up to the longest", () => {
-    expect(openTimes(["bad", "bad", "bad", "bad"])).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);
+  it("doubles with every probe that fails, up to the longest", () => {
+    expect(openTimes(["failed", "failed", "failed", "failed"])).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);
   });
 
-  it("is as long as it was after a probe that was given back", () => {
-    expect(openTimes(["bad", "given_back", "bad"])).toEqual([10_000, 20_000, 0, 40_000]);
+  it("is as long as it was after a probe that was given up", () => {
+    expect(openTimes(["failed", "given_up", "failed"])).toEqual([10_000, 20_000, 0, 40_000]);
   });
 
   it("goes on growing for a circuit that opens again soon after it closed", () => {
     const one = bench().due();
     one.lease();
-    expect(one.settle("good").pass(59_999).trip().view.retryAfterMs).toBe(20_000);
+    expect(one.settle("succeeded").pass(59_999).open().view.retryAfterMs).toBe(20_000);
   });
 
   it("begins anew for one that stayed closed as long as the longest open time", () => {
     const one = bench().due();
     one.lease();
-    expect(one.settle("good").pass(60_000).trip().view.retryAfterMs).toBe(10_000);
+    expect(one.settle("succeeded").pass(60_000).open().view.retryAfterMs).toBe(10_000);
   });
 
-  it("stays the longest after a thousand trips", () => {
-    const times = openTimes(Array<ProbeEnd>(1_100).fill("bad"));
+  it("stays the longest after it opened a thousand times", () => {
+    const times = openTimes(Array<ProbeOutcome>(1_100).fill("failed"));
     expect(times.at(-1)).toBe(60_000);
   });
 });
 
 type Step =
   | { do: "pass"; ms: number }
-  | { do: "report"; back: number; begun: number; good: number; bad: number }
+  | { do: "report"; back: number; started: number; succeeded: number; failed: number }
   | { do: "tell"; back: number }
   | { do: "lease" }
-  | { do: "settle"; back: number; end: ProbeEnd };
+  | { do: "settle"; back: number; end: ProbeOutcome };
 
 const back = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) });
 
@@ -268,13 +285,17 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     do: fc.constant("report" as const),
     back,
-    begun: fc.integer({ min: -2, max: 8 }),
-    good: fc.nat(4),
-    bad: fc.nat(6),
+    started: fc.integer({ min: -2, max: 8 }),
+    succeeded: fc.nat(4),
+    failed: fc.nat(6),
   }),
   fc.record({ do: fc.constant("tell" as const), back }),
   fc.constant({ do: "lease" as const }),
-  fc.record({ do: fc.constant("settle" as const), back, end: fc.constantFrom<ProbeEnd>("good", "bad", "given_back") }),
+  fc.record({
+    do: fc.constant("settle" as const),
+    back,
+    end: fc.constantFrom<ProbeOutcome>("succeeded", "failed", "given_up"),
+  }),
 );
 
 /** As long as it says: the default size is ten or so, by which few circuits are half-open. */
@@ -283,7 +304,7 @@ const anySteps = fc.array(anyStep, { maxLength: 120, size: "max" });
 function take(step: Step, circuit: Circuit, nowMs: number): void {
   const { number } = circuit.phase;
   if (step.do === "report") circuit.report({ ...step, phase: number - step.back }, nowMs);
-  else if (step.do === "tell") circuit.tell(number - step.back, nowMs);
+  else if (step.do === "tell") circuit.viewFor(number - step.back, nowMs);
   else if (step.do === "lease") circuit.lease(nowMs);
   else if (step.do === "settle") circuit.settle(number - step.back, step.end, nowMs);
 }
@@ -332,7 +353,7 @@ describe("whatever happens to a circuit", () => {
             const phase = circuit.lease(nowMs);
             if (phase === undefined) continue;
             expect(lease === undefined || lease.untilMs <= nowMs).toBe(true);
-            lease = { phase, untilMs: nowMs + settings.probeMs };
+            lease = { phase, untilMs: nowMs + settings.leaseMs };
           }
           if (circuit.phase.number !== lease?.phase) lease = undefined;
         }
@@ -340,7 +361,7 @@ describe("whatever happens to a circuit", () => {
     );
   });
 
-  it("is closed by any good probe since the last trip, and reopened by the last one only", () => {
+  it("is closed by any probe that succeeds since it opened, and reopened by the last one only", () => {
     let probes = new Set<number>();
     eachStep((step, circuit, _nowMs, go) => {
       const before = circuit.phase;
@@ -348,39 +369,44 @@ describe("whatever happens to a circuit", () => {
       go();
       if (before.state === "half_open" && step.do === "settle") {
         const lease = before.number - step.back;
-        const closes = step.end === "good" && probes.has(lease);
-        const reopens = step.end !== "good" && step.back === 0;
+        const closes = step.end === "succeeded" && probes.has(lease);
+        const reopens = step.end !== "succeeded" && step.back === 0;
         expect(circuit.phase.state).toBe(closes ? "closed" : reopens ? "open" : "half_open");
       }
       if (circuit.phase === before) return;
       const { phase } = circuit;
-      if (phase.state === "closed" || phase.trippedAs === phase.number) probes = new Set();
-      else probes.add(phase.number); // also that of a probe given back, which nobody has a lease by
+      if (phase.state === "closed" || phase.openedAs === phase.number) probes = new Set();
+      else probes.add(phase.number); // also the phase after a probe was given up, on which nobody has a lease
     });
   });
 
-  it("opens with at least the fewest calls in its window, half of them bad", () => {
+  it("opens with at least the fewest calls in its window, half of them failed", () => {
     fc.assert(
       fc.property(anySteps, (steps) => {
         const circuit = new Circuit(settings);
         let nowMs = 1_000_000;
-        let heard: { atMs: number; begun: number; ended: number; bad: number }[] = [];
+        let heard: { atMs: number; started: number; ended: number; failed: number }[] = [];
         for (const step of steps) {
           const before = circuit.phase;
           if (step.do === "pass") nowMs += step.ms;
           if (before.state === "closed" && step.do === "tell" && step.back > 0) {
-            heard.push({ atMs: nowMs, begun: 1, ended: 0, bad: 0 });
+            heard.push({ atMs: nowMs, started: 1, ended: 0, failed: 0 });
           }
           if (before.state === "closed" && step.do === "report" && step.back === 0) {
-            heard.push({ atMs: nowMs, begun: Math.max(0, step.begun), ended: step.good + step.bad, bad: step.bad });
+            heard.push({
+              atMs: nowMs,
+              started: Math.max(0, step.started),
+              ended: step.succeeded + step.failed,
+              failed: step.failed,
+            });
           }
           take(step, circuit, nowMs);
           if (circuit.phase === before) continue;
-          const within = heard.filter(({ atMs }) => atMs > nowMs - settings.windowMs);
-          const sum = (key: "begun" | "ended" | "bad") => within.reduce((total, one) => total + one[key], 0);
+          const within = heard.filter(({ atMs }) => atMs > nowMs - settings.samplingWindowMs);
+          const sum = (key: "started" | "ended" | "failed") => within.reduce((total, one) => total + one[key], 0);
           if (before.state === "closed") {
-            expect(Math.max(sum("ended"), sum("begun"))).toBeGreaterThanOrEqual(settings.minimumCalls);
-            expect(sum("bad") * 2).toBeGreaterThanOrEqual(settings.minimumCalls);
+            expect(Math.max(sum("ended"), sum("started"))).toBeGreaterThanOrEqual(settings.minimumCalls);
+            expect(sum("failed") * 2).toBeGreaterThanOrEqual(settings.minimumCalls);
           }
           heard = [];
         }

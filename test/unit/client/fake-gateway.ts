@@ -66,3 +66,21 @@ export async function wholeStream(wsUrl: string, options: StreamOptions = {}) {
 }
 
 export const text = (chunks: AudioChunk[]) => chunks.map((chunk) => new TextDecoder().decode(chunk.audio));
+
+/** The paths of the connections it was asked for. */
+export const connectionsTo = (gateway: FakeGateway) => gateway.heard.filter((one) => one.startsWith("/"));
+
+/** Serves a stream of `last` messages, `portion` of them on each connection, which then ends as `cut` says. */
+export function serveInPortions(
+  gateway: FakeGateway,
+  last: number,
+  portion: number,
+  cut: (socket: Parameters<FakeGateway["serve"]>[0]) => void,
+): void {
+  gateway.serve = (socket, { after }) => {
+    const to = Math.min(after + portion, last);
+    for (let seq = after + 1; seq <= to; seq++) socket.send(audio(seq));
+    if (after === last) socket.send(eos(last));
+    cut(socket);
+  };
+}

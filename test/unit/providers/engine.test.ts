@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeAudio, encodeEnd, encodeEvent } from "../../../protocol/envelope.ts";
 import { EngineProvider } from "../../../worker/providers/engine.ts";
-import { RequestFault } from "../../../worker/providers/provider.ts";
+import { Misconfiguration, RequestFault } from "../../../worker/providers/provider.ts";
 import { upstreamAt } from "../../../worker/upstreams/upstream.ts";
 import { collect, concat } from "../bytes.ts";
 import { bodyOf, breakOff, fakeServer, json, stall, stream, type Answer } from "../fake-server.ts";
@@ -13,6 +13,8 @@ const audio = encodeAudio(2, Uint8Array.of(1, 2, 3, 4));
 
 beforeEach(() => void vi.spyOn(console, "log").mockImplementation(() => {}));
 afterEach(() => void vi.restoreAllMocks());
+
+const logged = () => vi.mocked(console.log).mock.calls.flat().join();
 
 /** How one utterance goes with an engine that answers so. */
 async function spoken(answer: Answer, signal = never) {
@@ -69,13 +71,28 @@ describe("an engine's speech", () => {
 
 const html: Answer = (_, response) => void response.writeHead(502).end("<html>upstream secret</html>");
 
+describe("an engine's circuit", () => {
+  const fetchNothing = async () => new Response();
+
+  it("is the same for all regions when it has one address", () => {
+    expect(new EngineProvider("fake", { fetch: fetchNothing }).circuitName).toBe("fake");
+    expect(new EngineProvider("fake", upstreamAt("http://engine.example")).circuitName).toBe("fake");
+  });
+
+  it("is one of each region where it runs", () => {
+    const names = (["weur", "apac"] as const).map(
+      (region) => new EngineProvider("fake", { fetch: fetchNothing, region }).circuitName,
+    );
+    expect(names).toEqual(["fake:weur", "fake:apac"]);
+  });
+});
+
 describe("an engine that refuses", () => {
   it.each([
     [503, { reason: "busy", message: "m", retryable: true }, { "retry-after": "3" }, "when_free", 3_000],
     [503, { reason: "not_ready", message: "m" }, {}, "when_free", undefined],
     [503, { reason: "busy" }, { "retry-after": "Wed, 21 Oct 2026 07:28:00 GMT" }, "when_free", undefined],
     [500, { reason: "internal" }, {}, "retry", undefined],
-    [500, { reason: "internal", retryable: false }, {}, "never", undefined],
   ])("with %i %j is taken at its word", async (status, error, headers: Record<string, string>, again, retryAfterMs) => {
     await expect(spoken(json({ error }, status, headers))).rejects.toMatchObject({
       name: "ProviderError",
@@ -91,6 +108,7 @@ describe("an engine that refuses", () => {
     [422, { reason: "of_its_own", retryable: true }, "of_its_own"],
     [409, { reason: "busy" }, "busy"],
     [400, "text", "http_400"],
+    [500, { reason: "internal", retryable: false }, "internal"],
   ])("with %i %j blames the request, which is not asked again", async (status, error, reason) => {
     const failure: unknown = await spoken(json({ error }, status)).catch((thrown: unknown) => thrown);
     expect(failure).toBeInstanceOf(RequestFault);
@@ -104,6 +122,18 @@ describe("an engine that refuses", () => {
       await expect(failure).rejects.toMatchObject({ again: "when_free", reason: "busy", retryAfterMs: 3_000 });
     },
   );
+
+  it.each([401, 402, 403, 407, 501])("with %i blames the gateway's setup, and the log names it", async (status) => {
+    const refusal = { error: { reason: "busy", message: "your key is abc", retryable: true } };
+    const answering = { fetch: async () => Response.json(refusal, { status, headers: { "retry-after": "3" } }) };
+    const failure: unknown = await collect(new EngineProvider("fake", answering).speak(utterance, never)).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(failure).toBeInstanceOf(Misconfiguration);
+    expect(failure).toMatchObject({ again: "never", reason: "misconfigured" });
+    expect(logged()).toContain(`"event":"provider_misconfigured","provider":"fake","status":${status}`);
+    expect(logged() + String(failure)).not.toContain("abc");
+  });
 
   it("without a word is judged by its status", async () => {
     await expect(spoken(html)).rejects.toMatchObject({ again: "retry", reason: "http_502" });
@@ -119,7 +149,7 @@ function fails(reason: string, retryable: boolean) {
 describe("an engine that fails in the middle", () => {
   it("says so in its end, with what it calls it", async () => {
     await expect(fails("crashed", true)).rejects.toMatchObject({ again: "retry", reason: "crashed" });
-    await expect(fails("out_of_luck", false)).rejects.toMatchObject({ again: "never", name: "ProviderError" });
+    await expect(fails("out_of_luck", false)).rejects.toMatchObject({ again: "never", name: "RequestFault" });
     await expect(fails("nothing_to_speak", false)).rejects.toBeInstanceOf(RequestFault);
     await expect(fails("busy", true)).rejects.toMatchObject({ again: "when_free" });
   });
@@ -134,6 +164,11 @@ describe("an engine that fails in the middle", () => {
     ["sends what is no envelope", stream(new TextEncoder().encode("RIFF....WAVEfmt "))],
   ])("%s: that can be tried again", async (_, answer) => {
     await expect(spoken(answer)).rejects.toMatchObject({ again: "retry", reason: "broken_stream" });
+  });
+
+  it.each([1, 7_999, 48_001, 4_000_000_000])("speaks at %i Hz: that is no rate of a stream", async (rateHz) => {
+    const strange = stream(encodeEvent({ type: "format", sample_rate: rateHz }), audio, encodeEnd());
+    await expect(spoken(strange)).rejects.toMatchObject({ again: "never", reason: "wrong_rate" });
   });
 
   it("breaks the connection: that can be tried again", async () => {
@@ -188,10 +223,38 @@ describe("an engine's catalog", () => {
 
   it.each([
     ["is loading", engine(json({}, 503), json({ voices }))],
-    ["says nonsense", engine(json({ sample_rate: "fast" }), json({ voices }))],
     ["says no JSON", engine(json(info), stream(Uint8Array.of(1)))],
   ])("cannot be had when the engine %s", async (_, answer) => {
     await expect(catalog(answer)).rejects.toMatchObject({ failure: { reason: "not_ready" } });
+  });
+
+  it.each([
+    [{ sample_rate: 1 }, "sample_rate=1"],
+    [{ sample_rate: 7_999 }, "sample_rate=7999"],
+    [{ sample_rate: 48_001 }, "sample_rate=48001"],
+    [{ sample_rate: 22_050.5 }, "sample_rate=22050.5"],
+    [{ sample_rate: "fast" }, 'sample_rate="fast"'],
+    [{ sample_rate: undefined }, "sample_rate=undefined"],
+    [{ max_chars: 0 }, "max_chars=0"],
+    [{ max_chars: -1 }, "max_chars=-1"],
+  ])("is refused when it says %j, and the log names the value", async (wrong, named) => {
+    const failure = catalog(engine(json({ ...info, ...wrong }), json({ voices })));
+    await expect(failure).rejects.toMatchObject({ failure: { reason: "misconfigured" } });
+    const line = JSON.parse(logged()) as unknown;
+    expect(line).toMatchObject({ event: "provider_misconfigured", provider: "fake", value: named });
+  });
+
+  it.each([8_000, 48_000])("may have a rate of %i Hz, and take one character at a time", async (sampleRateHz) => {
+    const extreme = { sample_rate: sampleRateHz, max_chars: 1 };
+    expect(await catalog(engine(json(extreme), json({ voices })))).toMatchObject({ sampleRateHz, maxChars: 1 });
+  });
+
+  it.each([401, 402, 403, 407])("cannot be had with %i: the gateway's setup is wrong", async (status) => {
+    const answering = { fetch: async () => Response.json({ error: { message: "your key is abc" } }, { status }) };
+    const failure = new EngineProvider("fake", answering).catalog(never);
+    await expect(failure).rejects.toMatchObject({ failure: { reason: "misconfigured" } });
+    expect(logged()).toContain(`"event":"provider_misconfigured","provider":"fake","status":${status}`);
+    expect(logged()).not.toContain("abc");
   });
 
   it("cannot be had from an engine that does not answer in time", async () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { regionOf } from "../../../worker/upstreams/region.ts";
-import { slotOrder, type Report } from "../../../worker/upstreams/containers/slots.ts";
+import { slotOrder, type InstanceLoad } from "../../../worker/upstreams/containers/slots.ts";
 
 const NOW = 1_000_000;
 
-const awake = (load: number, ageMs = 0): Report => ({ load, at: NOW - ageMs });
+const awake = (load: number, ageMs = 0): InstanceLoad => ({ load, at: NOW - ageMs });
 const asleep = undefined;
 
 /** Draws what is given, over and over. */
@@ -13,15 +13,15 @@ function drawing(...values: number[]): () => number {
   return () => values[at++ % values.length]!;
 }
 
-const order = (reports: (Report | undefined)[], random = drawing(0)) => slotOrder(reports, NOW, random);
+const order = (loads: (InstanceLoad | undefined)[], random = drawing(0)) => slotOrder(loads, NOW, random);
 
 describe("the order of slots", () => {
   it("holds each slot once", () => {
     for (let i = 0; i < 500; i++) {
-      const reports = Array.from({ length: i % 7 }, () =>
+      const loads = Array.from({ length: i % 7 }, () =>
         Math.random() < 0.5 ? asleep : awake(Math.random() * 2, Math.random() * 30_000),
       );
-      expect(slotOrder(reports, NOW, Math.random).toSorted((a, b) => a - b)).toEqual([...reports.keys()]);
+      expect(slotOrder(loads, NOW, Math.random).toSorted((a, b) => a - b)).toEqual([...loads.keys()]);
     }
   });
 
@@ -39,10 +39,10 @@ describe("the order of slots", () => {
   });
 
   it("takes the less busy of two that are drawn, not the least busy of all", () => {
-    const reports = [awake(0.1), awake(0.4), awake(0.2), awake(0.3)];
-    expect(order(reports, drawing(0.26, 0.4))).toEqual([2, 1, 0, 3]); // drawn: the second and the last by load
-    expect(order(reports, drawing(0.6, 0))[0]).toBe(3);
-    const firsts = new Set(Array.from({ length: 200 }, () => slotOrder(reports, NOW, Math.random)[0]));
+    const loads = [awake(0.1), awake(0.4), awake(0.2), awake(0.3)];
+    expect(order(loads, drawing(0.26, 0.4))).toEqual([2, 1, 0, 3]); // drawn: the second and the last by load
+    expect(order(loads, drawing(0.6, 0))[0]).toBe(3);
+    const firsts = new Set(Array.from({ length: 200 }, () => slotOrder(loads, NOW, Math.random)[0]));
     expect(firsts).toEqual(new Set([0, 2, 3]));
   });
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { describeRates, FORMATS, isRateAllowed } from "../../../protocol/formats.ts";
 import { GatewayError } from "../../base/errors.ts";
-import { canonicalLanguage } from "../../base/language.ts";
+import { canonicalTag } from "../../base/language.ts";
 
 /** Longest provider id, voice id or language tag, in characters. */
 const ID_CHARS = 200;
@@ -13,7 +13,7 @@ const MAX_FALLBACKS = 4;
 const id = z.string().trim().min(1).max(ID_CHARS);
 
 const language = id.transform((tag, context) => {
-  const canonical = canonicalLanguage(tag);
+  const canonical = canonicalTag(tag);
   if (canonical !== undefined) return canonical;
   context.addIssue({ code: "custom", message: `${JSON.stringify(tag)} is no BCP 47 tag, such as en-US` });
   return z.NEVER;
@@ -63,17 +63,6 @@ export const voicesQuerySchema = z.object({
   provider: z.preprocess(given, id.optional()),
   language: z.preprocess(given, language.optional()),
 });
-
-/** `?after=`: the last seq the client has. */
-export const afterSchema = z
-  .string()
-  .regex(/^\d{1,15}$/)
-  .transform(Number);
-
-export const clientMessageSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("ack"), seq: z.number().int().min(0) }),
-  z.object({ type: z.literal("cancel") }),
-]);
 
 /** @throws GatewayError `invalid_request` that names the first wrong field. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {

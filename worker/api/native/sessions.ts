@@ -6,11 +6,12 @@ import { regionOf } from "../../upstreams/region.ts";
 import { GatewayError, unknownSession } from "../../base/errors.ts";
 import { logBug } from "../../base/log.ts";
 import { lastKnownCatalogs } from "../../providers/catalogs.ts";
-import { createSessionSchema, parse } from "./schemas.ts";
-import { refuseWebSocket } from "../../delivery/connection.ts";
+import { nativeProtocol } from "./protocol.ts";
+import { sessionStatus } from "./status.ts";
+import { createSessionSchema, parse, type CreateSessionBody } from "./schemas.ts";
 import { config } from "../../config/config.ts";
 import { backendsFor } from "../../providers/backends.ts";
-import { chosenVoices, listed, toSpeechRequest } from "../../synthesis/speech-request.ts";
+import { listed, toSpeechRequest, type SpeechAsked } from "../../synthesis/speech-request.ts";
 
 type Request = Context<{ Bindings: Env }>;
 
@@ -48,11 +49,23 @@ function sessionStub(c: Request) {
   }
 }
 
+function askedOf(body: CreateSessionBody): SpeechAsked {
+  const { provider, voice, fallback, text, target_format, sample_rate_hz, language } = body;
+  return {
+    voices: [{ provider, voice }, ...(fallback ?? [])],
+    text,
+    format: target_format,
+    sampleRateHz: sample_rate_hz ?? undefined,
+    language: language ?? undefined,
+  };
+}
+
 export async function createSession(c: Request): Promise<Response> {
   const body = parse(bodySchema, await readJson(c));
   const region = regionOf(c.req.raw);
   const { providers } = backendsFor(region);
-  const chosen = chosenVoices(body).map((choice, i) => {
+  const asked = askedOf(body);
+  const chosen = asked.voices.map((choice, i) => {
     const provider = providers.get(choice.provider);
     if (provider) return provider;
     const field = i === 0 ? "provider" : `fallback.${i - 1}.provider`;
@@ -62,7 +75,7 @@ export async function createSession(c: Request): Promise<Response> {
   });
   const catalogs = await lastKnownCatalogs(chosen, (work) => c.executionCtx.waitUntil(work));
   const id = c.env.SESSIONS.newUniqueId();
-  await c.env.SESSIONS.get(id).create(toSpeechRequest(body, catalogs, region));
+  await c.env.SESSIONS.get(id).create(toSpeechRequest(asked, catalogs, region));
   const wsUrl = new URL(`/v1/tts/stream/${id.toString()}`, c.req.url);
   wsUrl.protocol = wsUrl.protocol === "https:" ? "wss:" : "ws:";
   const created: CreateSessionResponse = { session_id: id.toString(), ws_url: wsUrl.href };
@@ -70,9 +83,9 @@ export async function createSession(c: Request): Promise<Response> {
 }
 
 export async function getSession(c: Request): Promise<Response> {
-  const status = await sessionStub(c)?.status();
-  if (!status) throw unknownSession();
-  return c.json(status);
+  const report = await sessionStub(c)?.report();
+  if (!report) throw unknownSession();
+  return c.json(sessionStatus(report));
 }
 
 export async function cancelSession(c: Request): Promise<Response> {
@@ -85,11 +98,11 @@ export async function openStream(c: Request): Promise<Response> {
     throw new GatewayError("upgrade_required", "this address takes a WebSocket");
   }
   const stub = sessionStub(c);
-  if (!stub) return refuseWebSocket(c.req.raw, unknownSession().failure);
+  if (!stub) return nativeProtocol.refuse(c.req.raw, unknownSession().failure);
   try {
     return await stub.fetch(c.req.raw);
   } catch (error) {
     logBug(error, { path: c.req.path }); // new code, an overloaded machine: the platform's troubles pass
-    return refuseWebSocket(c.req.raw, { reason: "restarting", message: "connect again", retryAfterMs: 1000 });
+    return nativeProtocol.refuse(c.req.raw, { reason: "restarting", message: "connect again", retryAfterMs: 1000 });
   }
 }

@@ -2,7 +2,7 @@
 import type { Upstream } from "../upstream.ts";
 import { LOAD_HEADER, STARTING, type Kind } from "./kinds.ts";
 import type { Region } from "../region.ts";
-import { slotOrder, type Report } from "./slots.ts";
+import { slotOrder, type InstanceLoad } from "./slots.ts";
 
 export interface ContainerPool {
   kind: Kind;
@@ -20,11 +20,11 @@ const TRY_ANOTHER = new Set([429, 503]);
 const NOT_READY = 1_000;
 
 export function containerUpstream({ kind, namespace, region, instances }: ContainerPool): Upstream {
-  const reports: (Report | undefined)[] = Array.from({ length: instances }, () => undefined);
+  const loads: (InstanceLoad | undefined)[] = Array.from({ length: instances }, () => undefined);
 
   async function ask(slot: number, path: string, init: RequestInit | undefined): Promise<Response> {
     const heard = (load: number | undefined) => {
-      reports[slot] = load === undefined ? undefined : { load, at: Date.now() };
+      loads[slot] = load === undefined ? undefined : { load, at: Date.now() };
     };
     try {
       // The hint is for the first time alone: an object stays where it was made.
@@ -40,8 +40,9 @@ export function containerUpstream({ kind, namespace, region, instances }: Contai
   }
 
   return {
+    region,
     async fetch(path, init) {
-      const [first, ...others] = slotOrder(reports, Date.now(), Math.random);
+      const [first, ...others] = slotOrder(loads, Date.now(), Math.random);
       const answer = await ask(first!, path, init);
       // A body that is a stream can be sent once: its sender asks again, and by then this slot comes last.
       if (init?.body instanceof ReadableStream) return answer;
@@ -50,7 +51,7 @@ export function containerUpstream({ kind, namespace, region, instances }: Contai
         if (!TRY_ANOTHER.has(last.status)) break;
         // While one is starting, waking another one would help nobody.
         const isStarting = last.headers.get(LOAD_HEADER) === STARTING;
-        if (isStarting && !reports[slot]) continue;
+        if (isStarting && !loads[slot]) continue;
         await last.body?.cancel();
         last = await ask(slot, path, init);
       }

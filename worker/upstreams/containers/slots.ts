@@ -1,26 +1,26 @@
 /** Which of a region's instances a request goes to. */
 
-/** What was last heard of an instance: how full it is (1: all it should do at once), and when, in ms. */
-export interface Report {
+/** How full an instance is (1: it has all the work it should have at once), and when it said so, in ms since 1970. */
+export interface InstanceLoad {
   load: number;
   at: number;
 }
 
-/** A report this old says nothing any more: the instance may sleep by now. */
-const REPORT_TTL_MS = 15_000;
+/** A load heard longer ago, in ms, says nothing: the instance may sleep by now. */
+const LOAD_TTL_MS = 15_000;
 
 /** From this load on, another instance is woken up. */
 const FULL = 0.8;
 
 /**
- * The region's slots, the best first. Of the instances that are awake and have room, two are drawn and the less busy one
- * is the best: everybody going to the least busy of all would be a herd. One that sleeps costs a cold start, and money:
- * it comes after those that have room, before those that are full.
+ * Orders the region's slots, the best first. Two of the instances that are awake and have room are drawn at random, and
+ * the less busy one comes first; if every request went to the least busy instance, they would all arrive there at once.
+ * An instance that sleeps costs a cold start and money, so it comes after those with room and before those that are full.
  */
-export function slotOrder(reports: readonly (Report | undefined)[], now: number, random: () => number): number[] {
-  const slots = reports.map((report, slot) => ({
+export function slotOrder(loads: readonly (InstanceLoad | undefined)[], now: number, random: () => number): number[] {
+  const slots = loads.map((heard, slot) => ({
     slot,
-    load: report && now - report.at < REPORT_TTL_MS ? report.load : undefined,
+    load: heard && now - heard.at < LOAD_TTL_MS ? heard.load : undefined,
   }));
   const asleep = slots.filter(({ load }) => load === undefined);
   const awake = slots.flatMap(({ slot, load }) => (load === undefined ? [] : [{ slot, load }]));
@@ -32,7 +32,7 @@ export function slotOrder(reports: readonly (Report | undefined)[], now: number,
   return order.map(({ slot }) => slot);
 }
 
-/** Two of a sorted list, in its order; of one, that one. */
+/** Draws two of a sorted list, in its order, or all of a shorter one. */
 function draw<T>(sorted: readonly T[], random: () => number): T[] {
   if (sorted.length <= 2) return [...sorted];
   const first = Math.floor(random() * sorted.length);

@@ -1,0 +1,39 @@
+/** The body of GET /v1/tts/sessions/:id. */
+import type { SessionReport } from "../../session/report.ts";
+import { noticeMessage, terminalMessage } from "./framing.ts";
+
+const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
+
+export function sessionStatus({ id, state, voice, format, sampleRateHz, life, counts, notices }: SessionReport) {
+  const { createdAt, startedAt, firstAudioAt, endedAt, outcome } = life;
+  return {
+    session_id: id,
+    state,
+    provider: voice.provider,
+    voice: voice.voice,
+    language: voice.language ?? null,
+    target_format: format,
+    sample_rate_hz: sampleRateHz,
+    counts: {
+      characters: counts.characters,
+      segments: counts.segments,
+      segments_recorded: counts.segmentsRecorded,
+      utterances: counts.utterances,
+      retries: counts.retries,
+      recorded_ms: counts.recordedMs,
+      encoded_again_ms: counts.encodedAgainMs,
+      sent_ms: counts.sent.ms,
+      messages: counts.sent.seq,
+      bytes: counts.sent.bytes,
+    },
+    timings: {
+      created_at: time(createdAt),
+      started_at: time(startedAt),
+      /** From the first connection to the first message. */
+      first_audio_ms: startedAt === undefined || firstAudioAt === undefined ? null : firstAudioAt - startedAt,
+      ended_at: time(endedAt),
+    },
+    notices: notices.map(noticeMessage),
+    final: outcome ? terminalMessage(outcome) : null,
+  };
+}
