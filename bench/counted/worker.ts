@@ -1,6 +1,6 @@
 /** The product, whose sessions log each row that they write: what bench/rows.ts counts. */
 import { log } from "../../worker/base/log.ts";
-import { Session as ProductSession } from "../../worker/session/session.ts";
+import { Session as ProductSession } from "../../worker/index.ts";
 
 export { default } from "../../worker/index.ts";
 export { CircuitBreaker } from "../../worker/breaker/circuit-breaker.ts";

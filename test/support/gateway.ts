@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 export interface RunningGateway {
   url: string;
@@ -76,7 +77,7 @@ export async function startGateway(
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       if (line.startsWith("{")) logs.push(JSON.parse(line) as Record<string, unknown>);
-      else output += `${line}\n`;
+      else output += `${stripVTControlCharacters(line)}\n`; // a build's errors are coloured whatever one asks for
     });
   }
   const url = `http://127.0.0.1:${port}`;
