@@ -18,7 +18,8 @@ beforeEach(() => {
 describe("a word", () => {
   it("lies in the row of its audio, however early it was told", () => {
     const log = openLog(store);
-    for (const [at, pcmSample] of [0, 49_999, 50_000, 99_999, 100_000, 100_001].entries()) log.addWord(word(at, pcmSample));
+    for (const [at, pcmSample] of [0, 49_999, 50_000, 99_999, 100_000, 100_001].entries())
+      log.addWord(word(at, pcmSample));
     appendMessages(log, 1_000, 1); // two rows of 50,000 samples
     log.append(1, new Uint8Array(1));
     log.finish();

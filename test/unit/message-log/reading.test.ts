@@ -116,7 +116,13 @@ describe("any log, whatever happens to it,", () => {
             samples += one.samples;
             log.append(one.samples, data);
             const endMs = Math.round(samples / 16);
-            expected.push({ seq: expected.length + 1, startMs, endMs, endByte: (before?.endByte ?? 0) + data.length, data });
+            expected.push({
+              seq: expected.length + 1,
+              startMs,
+              endMs,
+              endByte: (before?.endByte ?? 0) + data.length,
+              data,
+            });
           } else if (one.do === "lose") {
             vi.clearAllTimers();
             const written = store.rows.at(-1)?.end;
