@@ -35,6 +35,7 @@ export async function* encode(
 ): AsyncGenerator<Encoded> {
   const pcmPerSample = pcm.rateHz / encodedRate(target.format, target.sampleRateHz);
   let hasHeader = false;
+  let delaySamples = 0;
   let at = outputSample;
   pcm.answer(at * pcmPerSample, 0); // nothing comes back for a run-up, which may be longer than what may be unanswered
   for (let attempts = ATTEMPTS, from = at; ; from = at) {
@@ -48,7 +49,8 @@ export async function* encode(
         limits,
         signal,
       )) {
-        if (piece.type === "audio") {
+        if (piece.type === "event") delaySamples = piece.event.delay ?? 0;
+        else {
           if (piece.samples === 0 && hasHeader) continue; // the encoder before was lost right behind it
           hasHeader = true;
           at += piece.samples;
@@ -59,6 +61,9 @@ export async function* encode(
       return;
     } catch (error) {
       signal.throwIfAborted();
+      // Lost behind its last packet, which may be a short one: none can go on there. Rates may leave less than a sample.
+      const isWhole = pcm.isFinished && at - delaySamples > pcm.end / pcmPerSample - 1;
+      if (at > from && isWhole) return;
       attempts = at > from ? ATTEMPTS : attempts - 1;
       const isLost = error instanceof GatewayError && error.failure.reason === "transcoder_failed";
       if (!isLost || attempts === 0) throw error;

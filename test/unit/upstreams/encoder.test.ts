@@ -91,12 +91,24 @@ describe("an encoded stream", () => {
     },
   );
 
-  it("whose encoder is lost at its end goes on there", async () => {
-    await using server = await fakeEncoder([{ afterPackets: 300, by: "cut" }]);
-    const { heard, error } = await encoded(server);
-    expect(error).toBeUndefined();
-    expect(heard).toEqual(counting(0, 3_000));
-    expect(server.points.at(-1)).toEqual({ input: 2_980, output: 3_000 });
+  it("whose encoder is lost behind its last packet is whole, and no other is asked", async () => {
+    for (const samples of [3_000, 2_993]) {
+      await using server = await fakeEncoder([{ afterPackets: 300, by: "cut" }]);
+      const { heard, error } = await encoded(server, { samples });
+      expect(error).toBeUndefined();
+      expect(heard).toEqual(counting(0, samples));
+      expect(server.points).toHaveLength(1);
+    }
+  });
+
+  it("without a sound is not taken for whole before it has its header", async () => {
+    await using server = await fakeEncoder([cutAfter(0)], 44);
+    const { headers, error } = await encoded(server, { samples: 0 });
+    expect([error, headers]).toEqual([undefined, [44]]);
+    await using nobody = await fakeServer(json({}, 503));
+    expect((await encoded(nobody, { samples: 0 })).error).toMatchObject({
+      failure: { reason: "transcoder_unavailable" },
+    });
   });
 
   it("whose encoder is lost behind its header has one header", async () => {
