@@ -24,7 +24,7 @@ export async function* timedSpeech(
   let hasAudio = false;
   const expect = () => {
     const [what, ms] = hasAudio ? ["further audio", timeouts.gapMs] : ["first audio", timeouts.firstAudioMs - waitedMs];
-    watchdog.expect(Math.max(0, ms as number), () => new ProviderError("retry", "timeout", `no ${what} in time`));
+    watchdog.expect(Math.max(0, ms), () => new ProviderError("retry", "timeout", `no ${what} in time`));
   };
   try {
     let waitsSince = Date.now();

@@ -139,7 +139,7 @@ describe("the end of the message log", () => {
     for (const say of [() => appendMessages(log, 1), () => log.finish()]) {
       const told = log.changed.next(signal);
       say();
-      await told;
+      await expect(told).resolves.toBeUndefined();
     }
   });
 });

@@ -21,7 +21,7 @@ export function losing(url: string, cuts: readonly number[]): LosingUpstream {
       const broken = new AbortController();
       const signal = AbortSignal.any([broken.signal, ...(init?.signal ? [init.signal] : [])]);
       // Node's fetch wants to be told that a body goes out while the answer comes in.
-      const response = await fetch(url + path, { ...init, signal, duplex: "half" } as RequestInit);
+      const response = await fetch(url + path, { ...init, signal, ...(init?.body && { duplex: "half" }) });
       let left = cuts[index] ?? Number.POSITIVE_INFINITY;
       const cutting = new TransformStream<Uint8Array, Uint8Array>({
         transform(chunk, controller) {
