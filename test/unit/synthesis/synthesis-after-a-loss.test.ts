@@ -65,7 +65,7 @@ async function expectSame(target: Target, heard: Awaited<ReturnType<typeof spoke
   expect(await decodedSamples(target, heard.messages)).toBe(await decodedSamples(target, whole.messages));
 }
 
-describe.each(TARGETS)("a synthesis of %s at %i Hz", (...target) => {
+describe.each(TARGETS)("a synthesis of %s at %i Hz", { timeout: 60_000 }, (...target) => {
   const [format, sampleRateHz] = target;
   const options: Options = { format, sampleRateHz };
   beforeAll(() => void (options.transcoder = losing(service.url, [])));
@@ -114,6 +114,24 @@ describe("a synthesis that is encoded", () => {
       expect(info.open_encoders).toBe(0);
     });
   });
+
+  it.each([0, 1, 30_000])(
+    "reaches its end with a lead of %i ms, though the encoder holds some of it back",
+    async (leadMs) => {
+      for (const format of ["mp3", "opus"] as const) {
+        const text = "One is short. Two is a little longer. Three.";
+        const { log } = await spoken({
+          format,
+          sampleRateHz: 24_000,
+          text,
+          leadMs,
+          transcoder: losing(service.url, []),
+        });
+        expect(log.end.ended).toEqual({});
+        expect(log.counts.utterances).toBe(3);
+      }
+    },
+  );
 
   it("of a text that makes no sound is an empty stream", async () => {
     const { log } = await spoken({ format: "mp3", text: "...", transcoder: losing(service.url, []) });
