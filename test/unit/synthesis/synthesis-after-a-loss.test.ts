@@ -1,14 +1,16 @@
 /** Syntheses that are lost, whole or their transcoder alone, made by the real transcoder and heard by other decoders. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { encodedRate, type AudioFormat } from "../../../protocol/formats.ts";
+import { encodedRate, FORMAT_TRAITS, type AudioFormat } from "../../../protocol/formats.ts";
 import type { Service } from "../../../service/http-service.ts";
 import { startTranscoder } from "../../../transcoder/server.ts";
 import type { Message } from "../../../worker/message-log/message.ts";
+import { MockTone } from "../../../worker/providers/mock-tone.ts";
+import { ProviderError } from "../../../worker/providers/provider.ts";
 import { upstreamAt } from "../../../worker/upstreams/upstream.ts";
 import { decode } from "../../transcoder/decode.ts";
 import { losing } from "../upstreams/losing-upstream.ts";
 import { messagesOf } from "../message-log/log-fixtures.ts";
-import { spoken, synthesisOf, type Options } from "./spoken.ts";
+import { MOCK_RATE, spoken, synthesisOf, type Options } from "./spoken.ts";
 
 let service: Service;
 beforeAll(async () => {
@@ -68,6 +70,7 @@ async function expectSame(target: Target, heard: Awaited<ReturnType<typeof spoke
 describe.each(TARGETS)("a synthesis of %s at %i Hz", { timeout: 60_000 }, (...target) => {
   const [format, sampleRateHz] = target;
   const options: Options = { format, sampleRateHz };
+  const needsNone = FORMAT_TRAITS[format].isRawPcm && sampleRateHz === MOCK_RATE;
   beforeAll(() => void (options.transcoder = losing(service.url, [])));
 
   it("that is lost behind any row is the same stream: message N is the same piece of it", async () => {
@@ -78,6 +81,10 @@ describe.each(TARGETS)("a synthesis of %s at %i Hz", { timeout: 60_000 }, (...ta
     for (let count = 0; count < rows.length; count++) {
       const heard = await spoken({ ...options, rows: rows.slice(0, count) });
       await expectSame(target, heard, whole);
+      const again = heard.log.counts.encodedAgainMs;
+      if (count === 0 || needsNone) expect(again).toBe(0);
+      else expect(again).toBeGreaterThan(0);
+      expect(again).toBeLessThanOrEqual(FORMAT_TRAITS[format].runUpMs + 30); // and what its resampler's origin takes
       const kept = rows[count - 1]?.end.seq ?? 0;
       expect(bytesOf(heard.messages.slice(0, kept))).toEqual(bytesOf(whole.messages.slice(0, kept)));
     }
@@ -88,12 +95,11 @@ describe.each(TARGETS)("a synthesis of %s at %i Hz", { timeout: 60_000 }, (...ta
     const size = bytesOf(whole.messages).length;
     const transcoder = losing(service.url, [Math.round(size * 0.4), Math.round(size * 0.3)]);
     const heard = await spoken({ ...options, transcoder });
-    const needsNone = format !== "flac" && isExact(target) && sampleRateHz === 16_000;
     expect(transcoder.asked).toHaveLength(needsNone ? 0 : 3);
     await expectSame(target, heard, whole);
     if (needsNone) return;
     expect(heard.log.counts.encodedAgainMs).toBeGreaterThan(0);
-    expect(heard.log.counts.encodedAgainMs).toBeLessThanOrEqual(2 * (1_000 + (format === "opus" ? 3_000 : 420)));
+    expect(heard.log.counts.encodedAgainMs).toBeLessThanOrEqual(2 * (1_000 + FORMAT_TRAITS[format].runUpMs + 30));
   });
 });
 
@@ -132,6 +138,47 @@ describe("a synthesis that is encoded", () => {
       }
     },
   );
+
+  /** The mock tone, which fails with its sample number `last` of a segment. */
+  function failingAfter(last: number): MockTone {
+    const failing = new MockTone();
+    failing.speak = async function* (...of) {
+      let samples = 0;
+      for await (const piece of MockTone.prototype.speak.apply(this, of)) {
+        if (piece.type === "audio" && (samples += piece.samples) > last) {
+          throw new ProviderError("retry", "synthesis_failed", "");
+        }
+        yield piece;
+      }
+    };
+    return failing;
+  }
+
+  it("whose voice fails has all that was spoken, to the last sample", async () => {
+    const { log } = await spoken({
+      format: "flac",
+      transcoder: losing(service.url, []),
+      providers: [failingAfter(40_000)],
+    });
+    expect(log.end.ended).toMatchObject({ failure: { reason: "provider_failed" } });
+    expect([log.pcmEnd, log.counts.pcmSamples]).toEqual([40_000, 40_000]);
+  });
+
+  it("whose voice fails after a loss, before it has said anything new, ends with the voice's failure", async () => {
+    const { store } = await spoken({ format: "mp3", transcoder: losing(service.url, []) });
+    const rows = store.rows.slice(0, 2);
+    const { end } = rows.at(-1)!;
+    const heard = end.samples - end.delaySamples;
+    const segment = end.segments.findLast(({ pcmSample }) => pcmSample <= heard - 6_400)!; // the run-up has 400 ms
+    for (const missing of [6_300, 1_600, 320]) {
+      const transcoder = losing(service.url, []);
+      const providers = [failingAfter(heard - segment.pcmSample - missing)];
+      const { log, messages } = await spoken({ format: "mp3", transcoder, rows, providers });
+      expect(log.end.ended).toMatchObject({ failure: { reason: "provider_failed" } });
+      expect(messages).toHaveLength(end.seq);
+      expect(transcoder.asked.length).toBeLessThanOrEqual(1);
+    }
+  });
 
   it("of a text that makes no sound is an empty stream", async () => {
     const { log } = await spoken({ format: "mp3", text: "...", transcoder: losing(service.url, []) });
