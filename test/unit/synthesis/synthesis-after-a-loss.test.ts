@@ -154,14 +154,16 @@ describe("a synthesis that is encoded", () => {
     return failing;
   }
 
-  it("whose voice fails has all that was spoken, to the last sample", async () => {
-    const { log } = await spoken({
-      format: "flac",
-      transcoder: losing(service.url, []),
-      providers: [failingAfter(40_000)],
-    });
-    expect(log.end.ended).toMatchObject({ failure: { reason: "provider_failed" } });
-    expect([log.pcmEnd, log.counts.pcmSamples]).toEqual([40_000, 40_000]);
+  it("whose voice fails has all that was spoken, to the last sample, behind the encoder's delay", async () => {
+    for (const [format, delay] of [
+      ["flac", 0],
+      ["opus", 104], // 6.5 ms
+    ] as const) {
+      const transcoder = losing(service.url, []);
+      const { log } = await spoken({ format, transcoder, providers: [failingAfter(40_700)] });
+      expect(log.end.ended).toMatchObject({ failure: { reason: "provider_failed" } });
+      expect([log.pcmEnd, log.counts.pcmSamples, log.end.delaySamples]).toEqual([40_640, 40_640, delay]);
+    }
   });
 
   it("whose voice fails after a loss, before it has said anything new, ends with the voice's failure", async () => {
