@@ -34,6 +34,11 @@ export class PcmBuffer {
     return this.#end;
   }
 
+  /** Nothing follows {@link end}. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
   /** How far any encoder was given it. */
   get furthestRead(): number {
     return this.#furthestRead;

@@ -49,7 +49,7 @@ async function encoded([format, sampleRateHz]: Target, cuts: readonly number[] =
   const encoder = { transcoder, target, limits, onLost: (samples: number) => void lost.push(samples) };
   for await (const piece of encode(encoder, pcm, outputSample, never)) if (piece.type === "audio") packets.push(piece);
   await speaking;
-  return { packets, lost, asked: transcoder.asked };
+  return { packets, lost, asked: transcoder.asked, received: transcoder.received };
 }
 
 const bytesOf = (packets: readonly Packet[]) => Buffer.concat(packets.map(({ data }) => data));
@@ -93,6 +93,12 @@ describe.each(TARGETS)("a stream of %s at %i Hz", (...target) => {
     const { runUpMs } = FORMAT_TRAITS[target[0]];
     const period = resamplerPeriod(RATE, encodedRate(...target));
     for (const samples of lost) expect(samples).toBeLessThanOrEqual(RATE + (runUpMs * RATE) / 1000 + period);
+  });
+
+  it("whose encoder is lost behind its last packet, before it says that it was the last, is whole", async () => {
+    const whole = await encoded(target);
+    const { packets } = await encoded(target, [whole.received[0]! - 1]);
+    expect(bytesOf(packets).equals(bytesOf(whole.packets))).toBe(true);
   });
 
   it("goes on in the middle after the loss of its object, which has no PCM any more", async () => {

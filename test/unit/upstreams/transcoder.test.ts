@@ -81,6 +81,25 @@ describe("transcoding", () => {
     expect(sent).toEqual(Array.from({ length: 3 }, () => expect.objectContaining({ data: countingPcm(100, 441) })));
   });
 
+  it("sends no more to one that was not ready", async () => {
+    const received: number[] = [];
+    await using server = await fakeServer((request, response) => {
+      const index = received.push(0) - 1;
+      response.on("error", () => {});
+      request.on("error", () => {}).on("data", (chunk: Uint8Array) => (received[index]! += chunk.length));
+      if (index === 0) return json({}, 503)(request, response);
+      response.writeHead(200).write(format);
+    });
+    const pcm = pcmOf(100, false);
+    const packets = ask(server, pcm, { waitMs: 5_000 });
+    await packets.next();
+    const before = received[0];
+    pcm.push(countingPcm(5_000));
+    await vi.waitFor(() => expect(received[1]).toBeGreaterThan(10_000));
+    expect(received[0]).toBe(before);
+    await packets.return(undefined);
+  });
+
   it("gives up when none comes in time, and says when to come again", async () => {
     const started = performance.now();
     const unavailable = { failure: { reason: "transcoder_unavailable", retryAfterMs: 2_000 } };
