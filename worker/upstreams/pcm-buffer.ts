@@ -44,10 +44,6 @@ export class PcmBuffer {
     return this.#furthestRead;
   }
 
-  get isFinished(): boolean {
-    return this.#isFinished;
-  }
-
   /** Whether an encoder owes an answer: it may have all that it gets before its next one. */
   get isOwed(): boolean {
     return this.#isFinished || !this.#hasRoom();

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { sleep } from "../../../worker/base/sleep.ts";
 import type { SpeechPiece } from "../../../worker/providers/provider.ts";
-import { timedSpeech } from "../../../worker/synthesis/timed-speech.ts";
-import { audio, format, ScriptedProvider, word, type Step } from "./scripted-provider.ts";
+import { promisedSpeech } from "../../../worker/synthesis/promised-speech.ts";
+import { audio, format, RATE, ScriptedProvider, word, type Step } from "./scripted-provider.ts";
 
 const timeouts = { firstAudioMs: 1_000, gapMs: 500 };
 
@@ -10,14 +10,20 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** What comes of a provider's script, for a listener who takes `listenerMs` over each piece. */
-async function listen(script: readonly Step[], listenerMs = 0, signal = new AbortController().signal) {
+async function listen(
+  script: readonly Step[],
+  listenerMs = 0,
+  signal = new AbortController().signal,
+  rateHz: number | undefined = RATE,
+) {
   const provider = new ScriptedProvider(script);
   const pieces: SpeechPiece[] = [];
   const firstAudioMs: number[] = [];
   const utterance = { text: "", voice: "v", language: undefined };
   const listening = (async () => {
     const told = (ms: number) => void firstAudioMs.push(ms);
-    for await (const piece of timedSpeech((either) => provider.speak(utterance, either), timeouts, told, signal)) {
+    const promises = { timeouts, rateHz, onFirstAudio: told };
+    for await (const piece of promisedSpeech((either) => provider.speak(utterance, either), promises, signal)) {
       pieces.push(piece);
       await sleep(listenerMs);
     }
@@ -27,6 +33,23 @@ async function listen(script: readonly Step[], listenerMs = 0, signal = new Abor
   expect([provider.running, vi.getTimerCount()]).toEqual([0, 0]);
   return { error, pieces, firstAudioMs, stopped: provider.stopped };
 }
+
+describe("speech at the announced rate", () => {
+  it("is what the provider speaks, also if it never announced one", async () => {
+    expect((await listen([format, audio(1)], 0, undefined, RATE)).error).toBeUndefined();
+    const anyRate = await listen([format, audio(1)], 0, undefined, 0);
+    expect(anyRate.error).toMatchObject({ again: "never", reason: "wrong_rate" });
+  });
+
+  it("begins with its format", async () => {
+    const speak = async function* () {
+      yield audio(1);
+    };
+    const promises = { timeouts, rateHz: undefined, onFirstAudio: () => {} };
+    const next = promisedSpeech(speak, promises, new AbortController().signal).next();
+    await expect(next).rejects.toMatchObject({ again: "retry", reason: "broken_stream" });
+  });
+});
 
 describe("speech in time", () => {
   it("is what the provider speaks, with the time of its first audio", async () => {
