@@ -75,6 +75,19 @@ describe("a stream at real time whose object was lost", () => {
     await cancel(id);
   });
 
+  it("counts the whole when its client turns out to have had it all", async () => {
+    const text = "One two three four five.";
+    const whole = await listen(await create({ text }));
+    const id = await create({ text, voice: "en-US-mock-paced" });
+    await (await connect(id)).until(({ audio }) => audio.length >= 10);
+    await abortAllDurableObjects();
+    const rest = await listen(id, { after: whole.audio.length });
+    expect([rest.audio, rest.finals]).toEqual([[], whole.finals]);
+    const { length } = whole.bytes;
+    const sums = { messages: whole.audio.length, bytes: length, sent_ms: Math.round(length / 32) };
+    expect((await statusOf(id)).counts).toMatchObject(sums);
+  });
+
   it("takes no client's word for more than could have been sent", async () => {
     const { id, stored } = await lost();
     const beyond = await connect(id, { after: stored + UNWRITTEN + 1 });

@@ -179,6 +179,10 @@ export abstract class SessionObject extends DurableObject {
   async #conclude(outcome: Outcome, delivery?: Delivery): Promise<void> {
     if (!this.#life.outcome) {
       this.#synthesis?.stop();
+      if (outcome.state === "completed") {
+        // Its client has it all, also what an object that is lost had sent.
+        this.#stored!.change({ sent: { seq: outcome.seq, ms: outcome.durationMs, bytes: outcome.bytes } });
+      }
       this.#stored!.change({ outcome, endedAt: Date.now() });
       logStream(this.#report());
       await this.#stored!.save();
