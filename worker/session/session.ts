@@ -160,8 +160,9 @@ export abstract class SessionObject extends DurableObject {
   readonly #background = (work: Promise<unknown>) => this.ctx.waitUntil(work);
 
   #sent(sent: Sent): void {
-    const { outcome, sent: before, firstAudioAt = Date.now() } = this.#life;
-    if (!outcome && sent.seq > before.seq) this.#stored!.change({ sent, firstAudioAt });
+    const { outcome, sent: before } = this.#life;
+    if (outcome || sent.seq <= before.seq) return;
+    this.#stored!.change(before.seq === 0 ? { sent, firstAudioAt: Date.now() } : { sent });
   }
 
   /** How a session ends whose log has been delivered. */
