@@ -1,9 +1,12 @@
 import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { MockTone } from "../../worker/providers/mock-tone.ts";
 import { ask, connect, create, keysOf, listen, LONG_TEXT, pause, statusOf, stubOf, type Client } from "./client.ts";
 
 /** UNWRITTEN_MESSAGES of worker/message-log/message-log.ts, as docs/protocol.md promises it. */
 const UNWRITTEN = 1_000;
+
+const WINDOW_BYTES = 256 * 1024;
 
 describe("a session whose object was lost", () => {
   it("after its end plays the same messages again", async () => {
@@ -121,5 +124,33 @@ describe("a stream at real time whose object was lost", () => {
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.length).toBeLessThanOrEqual(got.audio.at(-1)!.ptsMs! / 1000 + 1);
     await cancel(id);
+  });
+});
+
+describe("a stream that was spoken to its end, and not heard to it, whose object was lost", () => {
+  it("is heard to its end, and nothing of it is spoken again", async () => {
+    const text = LONG_TEXT.slice(0, 135); // the window and half a second: less than the lead
+    const whole = await listen(await create({ text }), { acks: true });
+    const id = await create({ text });
+    /** Its client acks nothing, so that the last messages wait for room in the window. */
+    const connected = async () => {
+      const client = await connect(id);
+      client.say({ type: "ack", seq: 0 });
+      await client.until(({ bytes }) => bytes.length > WINDOW_BYTES - 3_200);
+      await pause(100);
+      expect(client.audio.length).toBeLessThan(whole.audio.length);
+      return client;
+    };
+    await connected();
+    const { counts } = await statusOf(id);
+    expect(counts.segments_recorded).toBe(counts.segments);
+    await abortAllDurableObjects();
+    const speak = vi.spyOn(MockTone.prototype, "speak");
+    const client = await connected();
+    expect(speak).not.toHaveBeenCalled();
+    speak.mockRestore();
+    const rest = await listen(id, { after: client.audio.length, acks: true });
+    expect([...client.audio, ...rest.audio]).toEqual(whole.audio);
+    expect((await statusOf(id)).counts.utterances).toBe(counts.utterances);
   });
 });
