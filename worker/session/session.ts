@@ -162,8 +162,9 @@ export abstract class SessionObject extends DurableObject {
   readonly #background = (work: Promise<unknown>) => this.ctx.waitUntil(work);
 
   #sent(sent: Sent): void {
-    const { outcome, sent: before, firstAudioAt = Date.now() } = this.#life;
-    if (!outcome && sent.seq > before.seq) this.#stored!.change({ sent, firstAudioAt });
+    const { outcome, sent: before } = this.#life;
+    if (outcome || sent.seq <= before.seq) return;
+    this.#stored!.change(before.seq === 0 ? { sent, firstAudioAt: Date.now() } : { sent });
   }
 
   /** How a session ends whose log has been delivered. */
@@ -181,6 +182,10 @@ export abstract class SessionObject extends DurableObject {
   async #conclude(outcome: Outcome, delivery?: Delivery): Promise<void> {
     if (!this.#life.outcome) {
       this.#synthesis?.stop();
+      if (outcome.state === "completed") {
+        // Its client has it all, also what an object that is lost had sent.
+        this.#stored!.change({ sent: { seq: outcome.seq, ms: outcome.durationMs, bytes: outcome.bytes } });
+      }
       this.#stored!.change({ outcome, endedAt: Date.now() });
       logStream(this.#report());
       await this.#stored!.save();
