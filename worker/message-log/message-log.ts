@@ -17,7 +17,7 @@ import {
   type SynthesisCounts,
   type VoiceChange,
   type Word,
-} from "./row.ts";
+} from "./stored-row.ts";
 
 /** A row of so many bytes is full. Every written row costs the same; a stored value may have 2 MB. */
 const ROW_BYTES = 48 * 1024;

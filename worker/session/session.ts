@@ -3,7 +3,7 @@
  * session ends and how long it is kept; it knows no protocol.
  */
 import { DurableObject } from "cloudflare:workers";
-import { CLOSE } from "../../protocol/messages.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
 import { failureOf, GatewayError, unknownSession, type Failure } from "../base/errors.ts";
 import { log, logBug } from "../base/log.ts";
 import { config } from "../config/config.ts";
@@ -12,7 +12,7 @@ import { Delivery } from "../delivery/delivery.ts";
 import type { Opening, Outcome, Protocol } from "../delivery/framing.ts";
 import { logStorage } from "../message-log/log-storage.ts";
 import { UNWRITTEN_MESSAGES } from "../message-log/message-log.ts";
-import type { VoiceChange } from "../message-log/row.ts";
+import type { VoiceChange } from "../message-log/stored-row.ts";
 import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";

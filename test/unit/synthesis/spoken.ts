@@ -2,7 +2,7 @@
 import { Call } from "../../../worker/breaker/circuit-client.ts";
 import { failureOf } from "../../../worker/base/errors.ts";
 import type { AudioFormat } from "../../../protocol/formats.ts";
-import type { Row, VoiceChange } from "../../../worker/message-log/row.ts";
+import type { Row, VoiceChange } from "../../../worker/message-log/stored-row.ts";
 import { MockTone } from "../../../worker/providers/mock-tone.ts";
 import type { Provider } from "../../../worker/providers/provider.ts";
 import type { SpeechRequest } from "../../../worker/synthesis/speech-request.ts";
