@@ -18,7 +18,7 @@ import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
 import { createSynthesis } from "./create-synthesis.ts";
 import { stateOf, type Lifecycle, type Lifetimes, type Sent } from "./lifecycle.ts";
-import { logStream, noticesOf, reportOf, type SessionReport } from "./report.ts";
+import { logStream, noticesOf, outcomeOf, reportOf, type SessionReport } from "./report.ts";
 import { StoredSession } from "./stored-session.ts";
 
 const LIFETIMES: Lifetimes = {
@@ -125,12 +125,15 @@ export abstract class SessionObject extends DurableObject {
     const { connection } = delivery;
     try {
       if (ended?.state === "cancelled") return this.#detach((gone) => gone.end(ended));
-      if (!ended) this.#start();
-      else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
+      if (!ended) {
+        this.#stored!.change({ startedAt: this.#life.startedAt ?? Date.now(), droppedAt: 0 });
+        this.#stored!.saveSoon();
+        this.#background(this.#open().run());
+      } else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
       for (const notice of this.#report().notices) connection.notify(notice);
       const end = await delivery.run();
       if (delivery !== this.#delivery) return;
-      const outcome = this.#life.outcome ?? this.#outcome();
+      const outcome = this.#life.outcome ?? outcomeOf(this.#open().log);
       if (end === "stalled") this.#detach((gone) => gone.close(CLOSE.tryLater, "stalled"));
       else if (end === "beyond_end" && outcome.state === "completed") {
         const beyond = aboveLast(connection.window.sentSeq, outcome.seq);
@@ -143,12 +146,6 @@ export abstract class SessionObject extends DurableObject {
       if (this.#life.outcome) this.#detach((gone) => gone.refuse(failure));
       else await this.#conclude({ state: "failed", failure });
     }
-  }
-
-  #start(): void {
-    this.#stored!.change({ startedAt: this.#life.startedAt ?? Date.now(), droppedAt: 0 });
-    this.#background(this.#open().run());
-    this.#stored!.saveSoon();
   }
 
   #open(): Synthesis {
@@ -165,14 +162,6 @@ export abstract class SessionObject extends DurableObject {
     const { outcome, sent: before } = this.#life;
     if (outcome || sent.seq <= before.seq) return;
     this.#stored!.change(before.seq === 0 ? { sent, firstAudioAt: Date.now() } : { sent });
-  }
-
-  /** How a session ends whose log has been delivered. */
-  #outcome(): Outcome {
-    const { log: messages } = this.#open();
-    const { seq, bytes, ended } = messages.end;
-    if (ended?.failure) return { state: "failed", failure: ended.failure };
-    return { state: "completed", seq, bytes, durationMs: messages.endMs };
   }
 
   /**

@@ -60,7 +60,7 @@ export class Synthesis {
       {
         sampleRateHz: encodedRate(format, sampleRateHz),
         pcmRateHz: rateHz,
-        runUpStart: (samples) => (this.#isRaw ? samples : runUpStart(request, rateHz, samples)),
+        runUpStart: (samples) => runUpStart(request, rateHz, samples),
       },
       onChange,
     );
