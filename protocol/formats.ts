@@ -22,8 +22,9 @@ export interface FormatTraits {
   /** The only rates it has, in Hz, ascending; absent: every whole number of {@link RATE_RANGE_HZ}. */
   rates?: readonly number[];
   /**
-   * How much audio a new encoder must hear before the point at which it goes on with a stream, in ms, so that the seam
-   * cannot be heard. The resampler's filter has its share in it.
+   * How much audio another encoder must hear before the point at which it goes on with a stream, in ms, so that the seam
+   * cannot be heard (measured, docs/transcoder.md). Formats whose packets stand alone need it for the resampler's filter
+   * alone, which is full after 16 samples of the lower rate.
    */
   runUpMs: number;
 }
@@ -43,7 +44,7 @@ export const FORMAT_TRAITS: Readonly<Record<AudioFormat, Readonly<FormatTraits>>
   // Not audio/basic: that is 8000 Hz by definition (RFC 2046); PCMU and PCMA take other rates (RFC 4856).
   mulaw: { contentType: "audio/PCMU", extension: "ulaw", isRawPcm: false, runUpMs: 20 },
   alaw: { contentType: "audio/PCMA", extension: "alaw", isRawPcm: false, runUpMs: 20 },
-  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false, runUpMs: 3000 },
+  opus: { contentType: "audio/ogg; codecs=opus", extension: "opus", isRawPcm: false, runUpMs: 1000 },
   mp3: { contentType: "audio/mpeg", extension: "mp3", isRawPcm: false, runUpMs: 400, rates: MPEG_RATES },
   wav: { contentType: "audio/wav", extension: "wav", isRawPcm: true, runUpMs: 20 },
   flac: { contentType: "audio/flac", extension: "flac", isRawPcm: false, runUpMs: 20 },
@@ -119,7 +120,7 @@ export function bitrateRange(format: AudioFormat, hz: number): BitrateRange | un
   }
 }
 
-/** What a new encoder is given, so that it goes on in the middle of a stream. */
+/** What another encoder is given, so that it goes on in the middle of a stream. */
 export interface ResumePoint {
   /** Of the PCM, at `inputRateHz`: the first sample that it is given, counted from the start of the stream. */
   inputSample: number;

@@ -28,7 +28,8 @@ export interface AudioCodec extends Disposable {
   readonly delaySamples: number;
   /** Codec-specific data that a container's header needs. */
   readonly extraData: Uint8Array;
-  encode(frame: Uint8Array): Iterable<Encoded>;
+  /** @param isRunUp nobody will hear what comes of this frame: it only brings the codec to its state. */
+  encode(frame: Uint8Array, isRunUp: boolean): Iterable<Encoded>;
   /** What the encoder still holds. */
   flush(): Iterable<Encoded>;
 }
@@ -42,16 +43,24 @@ interface EncoderRecipe {
   options?: Record<string, string>;
 }
 
+/** A format's codec; "celt" is Opus without SILK, and with 4 ms less delay. */
+type CodecName = AudioFormat | "celt";
+
 /** Raw formats leave in frames of 20 ms. */
 const RAW_FRAMES_PER_SECOND = 50;
 
-const RECIPES: Record<Exclude<AudioFormat, "pcm16" | "wav">, EncoderRecipe> = {
+const RECIPES: Record<Exclude<CodecName, "pcm16" | "wav">, EncoderRecipe> = {
   mulaw: { encoder: "pcm_mulaw" as FFAudioEncoder, framesPerSecond: RAW_FRAMES_PER_SECOND },
   alaw: { encoder: "pcm_alaw" as FFAudioEncoder, framesPerSecond: RAW_FRAMES_PER_SECOND },
   opus: {
     encoder: "libopus" as FFAudioEncoder,
     wholeFrames: true,
     options: { application: "audio", frame_duration: "20" },
+  },
+  celt: {
+    encoder: "libopus" as FFAudioEncoder,
+    wholeFrames: true,
+    options: { application: "lowdelay", frame_duration: "20" },
   },
   // The bit reservoir lets later frames fill earlier ones: at 8 kb/s it held back 25 frames, 0.6 s.
   mp3: { encoder: "libmp3lame" as FFAudioEncoder, wholeFrames: true, options: { reservoir: "0" } },
@@ -62,7 +71,7 @@ const RECIPES: Record<Exclude<AudioFormat, "pcm16" | "wav">, EncoderRecipe> = {
 };
 
 /** @param bitrate bits per second; ignored by formats that have none. */
-export function openCodec(format: AudioFormat, sampleRateHz: number, bitrate: number | undefined): AudioCodec {
+export function openCodec(format: CodecName, sampleRateHz: number, bitrate: number | undefined): AudioCodec {
   if (format === "pcm16" || format === "wav") return new RawPcm(sampleRateHz);
   return new FFmpegCodec(RECIPES[format], sampleRateHz, bitrate);
 }

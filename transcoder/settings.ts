@@ -30,7 +30,13 @@ export function parseSettings(query: URLSearchParams): EncoderSettings {
     throw refuse(`sample_rate of ${format} must be ${describeRates(format)}`);
   }
   const bitrate = parseBitrate(query.get("bitrate"), format, sampleRateHz);
-  return { format, sampleRateHz, bitrate, resume: parseResume(query) };
+  const resume = parseResume(query);
+  if (format !== "opus" || resume.inputSample === 0) return { format, sampleRateHz, bitrate, resume };
+  const lastToc = wholeNumber(query.get("last_toc"));
+  if (lastToc === undefined || lastToc > 255) {
+    throw refuse("last_toc of opus must be the first byte of the packet before output_sample, from 0 to 255");
+  }
+  return { format, sampleRateHz, bitrate, resume, lastToc };
 }
 
 function parseResume(query: URLSearchParams): ResumePoint {

@@ -11,6 +11,7 @@ import { openCodec, type AudioCodec, type Encoded } from "./codec.ts";
 import { PacketsAlone, type Container } from "./container.ts";
 import { FlacWriter } from "./flac.ts";
 import { OggOpusWriter } from "./ogg-opus.ts";
+import { OpusContinuation } from "./opus-continuation.ts";
 import { Resampler } from "./resampler.ts";
 
 export interface EncoderSettings {
@@ -21,6 +22,8 @@ export interface EncoderSettings {
   bitrate: number | undefined;
   /** Where in a stream the encoder goes on; absent: at its start. */
   resume?: ResumePoint;
+  /** First byte of the packet before `resume.outputSample`; only Opus needs it, and only when a part of the input is gone. */
+  lastToc?: number;
 }
 
 /** No encoder can go on at the point it was given; the message says why. */
@@ -68,10 +71,15 @@ export class StreamEncoder implements Disposable {
   #disposed = false;
 
   /** @throws ResumeError when `resume.outputSample` is not the end of a packet, for Opus of a page. */
-  constructor({ format, sampleRateHz: askedRateHz, bitrate, resume }: EncoderSettings) {
+  constructor({ format, sampleRateHz: askedRateHz, bitrate, resume, lastToc }: EncoderSettings) {
     this.sampleRateHz = encodedRate(format, askedRateHz);
     this.#resume = resume ?? { inputSample: 0, outputSample: 0 };
-    const codec = openCodec(format, this.sampleRateHz, bitrate);
+    // Given the whole input, the encoder that began the stream makes the same packets again.
+    const isSameAgain = this.#resume.inputSample === 0;
+    const codec =
+      format === "opus" && !isSameAgain
+        ? new OpusContinuation(this.sampleRateHz, bitrate!, lastToc!)
+        : openCodec(format, this.sampleRateHz, bitrate);
     openEncoders++;
     this.#codec = codec;
     this.delaySamples = codec.delaySamples;
@@ -187,13 +195,14 @@ export class StreamEncoder implements Disposable {
       at += taken;
       if (this.#filled < this.#frame.length) return;
       this.#filled = 0;
+      const isRunUp = this.#frameStart < this.#resume.outputSample;
       this.#frameStart += this.frameSamples;
-      yield* this.#codec.encode(this.#frame);
+      yield* this.#codec.encode(this.#frame, isRunUp);
     }
   }
 
   *#flush(): Generator<Encoded> {
-    if (this.#filled > 0) yield* this.#codec.encode(this.#frame.subarray(0, this.#filled));
+    if (this.#filled > 0) yield* this.#codec.encode(this.#frame.subarray(0, this.#filled), false);
     yield* this.#codec.flush();
   }
 

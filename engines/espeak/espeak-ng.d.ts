@@ -27,7 +27,7 @@ declare module "@echogarden/espeak-ng-emscripten" {
     set_voice(identifier: string): number;
     /**
      * Calls back about every 100 ms of audio; stops when `callback` returns true. `text` lies in the module's heap, UTF-8
-     * with a 0 at its end (the package also takes a string, which we must not give: see synthesis-thread.ts).
+     * with a 0 at its end (the package also takes a string, which we must not give: heap-text.ts says why).
      */
     synthesize_and_get_phonemes(
       text: { ptr: number },

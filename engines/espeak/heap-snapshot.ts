@@ -1,4 +1,4 @@
-/** What an emscripten module keeps in its heap, kept aside, so that a module that remembers starts from the same point each time. */
+/** A copy of an emscripten module's heap, with which a module that remembers starts from the same point each time. */
 
 /** An emscripten module; its HEAPU8 is another array once its heap has grown. */
 export interface HeapOwner {

@@ -4,22 +4,25 @@ import { startGateway, type RunningGateway } from "../support/gateway.ts";
 import { startEspeakProcess, startTranscoderProcess, type RunningService } from "../support/processes.ts";
 import { between, pick, type Random } from "../support/random.ts";
 import { createSession, longText } from "../support/session.ts";
+import { startWordEngine, type WordEngine } from "../fakes/word-engine.ts";
 import { compared, firstCensus, grown, lastCensus, type Census, type Household } from "./census.ts";
-import { expectOfEach } from "./crowd.ts";
+import { alone, expectOfEach } from "./crowd.ts";
 import { FaultProxy, FAULTS, type Fault, type FaultKind } from "./fault-proxy.ts";
 import { publish, Tallies } from "./figures.ts";
 import { CUTS, Line } from "./line.ts";
 import { listen, type Heard } from "./listen.ts";
 import {
-  differenceTo,
+  bytesOf,
   expectOneEnd,
   expectSameBytes,
-  expectSameLength,
+  expectSameForSecondListener,
+  expectSameMedia,
   References,
   secondListener,
   type Request,
 } from "./oracle.ts";
 import { sized } from "./settings.ts";
+import { expectWords, numberedText, tagOf, WORDS } from "./words.ts";
 
 /** Sessions of each kind of fault. */
 const EACH = sized(50);
@@ -37,9 +40,11 @@ const EARLY: ReadonlySet<FaultKind> = new Set(["reset_before_headers", "status_5
 
 const ESPEAK = { provider: "espeak", voice: "en-us" };
 const MOCK_TONE = { provider: "mock_tone", voice: "en-US-mock-1" };
-const MOCK_TONE_BYTES_PER_MS = 32;
+/** Mock tone and numbered words, at 16,000 Hz. */
+const BYTES_PER_MS = 32;
 const STORM_VOICES: readonly Pick<Request, "provider" | "voice" | "fallback">[] = [
   MOCK_TONE,
+  WORDS,
   ESPEAK,
   { ...ESPEAK, fallback: [MOCK_TONE] },
 ];
@@ -55,6 +60,8 @@ const SETTINGS = {
 
 let transcoder: RunningService;
 let espeak: RunningService;
+let wordEngine: WordEngine;
+let wordsLine: FaultProxy;
 let transcoderLine: FaultProxy;
 let engineLine: FaultProxy;
 let gateway: RunningGateway;
@@ -70,13 +77,18 @@ const plans = new Map<string, (Fault | undefined)[]>();
 
 beforeAll(async () => {
   [transcoder, espeak] = await Promise.all([startTranscoderProcess(), startEspeakProcess()]);
-  [transcoderLine, engineLine] = await Promise.all([FaultProxy.start(), FaultProxy.start()]);
+  wordEngine = await startWordEngine();
+  transcoderLine = await FaultProxy.start();
+  engineLine = await FaultProxy.start();
+  wordsLine = await FaultProxy.start();
   transcoderLine.upstreamUrl = transcoder.url;
   transcoderLine.faultOf = ({ searchParams }) =>
     plans.get(`${searchParams.get("format")} ${searchParams.get("sample_rate")}`)?.shift();
   engineLine.upstreamUrl = espeak.url;
+  wordsLine.upstreamUrl = wordEngine.url;
   engineLine.faultOf = (_, json) => plans.get(/number \d+/i.exec(json)?.[0].toLowerCase() ?? "")?.shift();
-  const upstreams = { TRANSCODER_URL: transcoderLine.url, ESPEAK_URL: engineLine.url };
+  wordsLine.faultOf = (_, json) => plans.get(/\btag[a-j]+/.exec(json)?.[0] ?? "")?.shift();
+  const upstreams = { TRANSCODER_URL: transcoderLine.url, ESPEAK_URL: engineLine.url, COQUI_URL: wordsLine.url };
   [gateway, storm] = await Promise.all([startGateway({ ...upstreams, ...SETTINGS }), startGateway(upstreams)]);
   references = new References(gateway.url);
   household = { pid: process.pid, transcoderUrl: transcoder.url, espeakUrl: espeak.url };
@@ -87,7 +99,8 @@ const ends = new Tallies();
 
 afterAll(async () => {
   await Promise.all([gateway?.stop(), storm?.stop()]);
-  for (const part of [transcoderLine, engineLine, transcoder, espeak]) await part?.stop();
+  for (const part of [transcoderLine, engineLine, wordsLine, transcoder, espeak]) await part?.stop();
+  await wordEngine?.close();
   const header = ["between gateway and", "sessions", "requests broken", "ended"];
   const rows = ends.rows((tally) => [tally.of("sessions"), tally.of("faults"), tally.others("sessions", "faults")]);
   await publish("faults", { header, rows, below: compared(before, after) });
@@ -115,18 +128,6 @@ function planOf(kind: FaultKind, random: Random, spared: number, bodyBytes: numb
   return { faults: [...Array.from({ length: between(random, 0, spared) }, () => undefined), ...faults], isForGood };
 }
 
-const running = new Map<string, Promise<unknown>>();
-
-/** Work of one key at a time: the others wait. */
-async function alone<T>(key: string, work: () => Promise<T>): Promise<T> {
-  const mine = (running.get(key) ?? Promise.resolve()).then(work);
-  running.set(
-    key,
-    mine.catch(() => {}),
-  );
-  return mine;
-}
-
 async function playThrough(key: string, { faults }: Plan, request: Request): Promise<{ heard: Heard; wsUrl: string }> {
   plans.set(key, [...faults]);
   const { wsUrl } = await createSession(gateway.url, request);
@@ -146,20 +147,24 @@ function expectEnd({ error }: Heard, may: { fail: boolean; end: boolean }): void
 /** None of them mock_tone's own, so that every stream needs the transcoder. */
 const RATES = [8000, 12_000, 22_050, 24_000, 32_000, 44_100, 48_000] as const;
 
-it(`${EACH} sessions for each fault between gateway and transcoder are bit-identical, or end with one error where it never works`, async () => {
+it(`${EACH} sessions for each fault between gateway and transcoder bring the same audio, or end with one error where it never works`, async () => {
   await expectOfEach(1, EACH * FAULTS.length, CROWD, async (number, random) => {
     const kind = FAULTS[number % FAULTS.length]!;
     const [target_format, sample_rate_hz] = [pick(random, FORMATS), pick(random, RATES)];
-    const text = longText(pick(random, [40, 150, 400]));
-    const request = { ...MOCK_TONE, text, target_format, sample_rate_hz };
+    const chars = pick(random, [40, 150, 400]);
+    const speech =
+      random() < 0.5 ? { ...WORDS, text: numberedText(chars / 4, 0) } : { ...MOCK_TONE, text: longText(chars) };
+    const request = { ...speech, target_format, sample_rate_hz };
     const key = `${target_format} ${sample_rate_hz}`;
     await alone(key, async () => {
       const reference = await references.of(request);
-      const sentBytes = reference.durationMs * MOCK_TONE_BYTES_PER_MS;
+      const sentBytes = reference.durationMs * BYTES_PER_MS;
       const plan = planOf(kind, random, 0, (kind === "input_ends" ? sentBytes : reference.bytes) * 0.95);
-      const { heard } = await playThrough(key, plan, request);
+      const { heard, wsUrl } = await playThrough(key, plan, request);
       note(`transcoder: ${kind}`, plan.faults, heard);
-      expectSameBytes(heard, reference);
+      expectSameMedia(heard, request, reference);
+      expectSameForSecondListener(await secondListener(wsUrl, heard), heard);
+      if (request.provider === WORDS.provider) await expectWords(bytesOf(heard), request, !heard.error);
       const mayFail = plan.isForGood && !HARMLESS.has(kind);
       expectEnd(heard, { fail: mayFail, end: !mayFail });
     });
@@ -169,19 +174,14 @@ it(`${EACH} sessions for each fault between gateway and transcoder are bit-ident
 it(`${EACH} sessions for each fault between gateway and engine are whole, or end with one error`, async () => {
   await expectOfEach(100_001, EACH * ENGINE_FAULTS.length, CROWD, async (number, random) => {
     const kind = ENGINE_FAULTS[number % ENGINE_FAULTS.length]!;
-    const request = {
-      ...ESPEAK,
-      text: textOf(number),
-      target_format: pick(random, FORMATS),
-      sample_rate_hz: pick(random, RATES),
-    };
+    const isWords = random() < 0.5;
+    const speech = isWords ? { ...WORDS, text: numberedText(30, number) } : { ...ESPEAK, text: textOf(number) };
+    const request = { ...speech, target_format: pick(random, FORMATS), sample_rate_hz: pick(random, RATES) };
     const plan = planOf(kind, random, 2, 60_000);
-    const { heard, wsUrl } = await playThrough(`number ${number}`, plan, request);
+    const { heard } = await playThrough(isWords ? tagOf(number) : `number ${number}`, plan, request);
     note(`engine: ${kind}`, plan.faults, heard);
-    expectOneEnd(heard);
-    await expectSameLength(heard, request, references);
-    const difference = differenceTo(await secondListener(wsUrl, heard), heard);
-    if (difference) throw new Error(`a second listener heard otherwise: ${JSON.stringify(difference)}`);
+    expectSameBytes(heard, await references.of(request));
+    if (isWords) await expectWords(bytesOf(heard), request, !heard.error);
     const isHarmless = HARMLESS.has(kind);
     const mayFail = !isHarmless && (plan.isForGood || SILENT.has(kind));
     // Asked again and again for the rest of a segment, an engine may get to its end by and by.
@@ -192,17 +192,21 @@ it(`${EACH} sessions for each fault between gateway and engine are whole, or end
 it(`${STORM} sessions in a storm of everything at once, cut clients too, are whole, or end with one error`, async () => {
   await expectOfEach(200_001, STORM, CROWD, async (number, random) => {
     const [target_format, sample_rate_hz] = [pick(random, FORMATS), pick(random, RATES)];
-    const request: Request = { ...pick(random, STORM_VOICES), text: textOf(number), target_format, sample_rate_hz };
-    const isMock = request.provider === "mock_tone";
+    const voices = pick(random, STORM_VOICES);
+    const isMock = voices === MOCK_TONE;
+    const isWords = voices === WORDS;
+    const text = isWords ? numberedText(30, number) : textOf(number);
+    const request: Request = { ...voices, text, target_format, sample_rate_hz };
     const key = `${target_format} ${sample_rate_hz}`;
+    const engineKey = isWords ? tagOf(number) : `number ${number}`;
     await alone(key, async () => {
-      const reference = isMock ? await references.of(request) : undefined;
+      const reference = voices.fallback ? undefined : await references.of(request);
       const faults = [
         ...(random() < 0.4 ? [{ kind: pick(random, FAULTS), atByte: Math.floor(random() * 30_000) }] : []),
         ...(random() < 0.4 ? [{ kind: pick(random, ENGINE_FAULTS), atByte: Math.floor(random() * 60_000) }] : []),
       ];
       plans.set(key, faults.slice(0, 1));
-      plans.set(`number ${number}`, faults.slice(1));
+      plans.set(engineKey, faults.slice(1));
       const cuts = Array.from({ length: between(random, 0, 2) }, () => {
         return { atByte: Math.floor(random() * 60_000), what: pick(random, CUTS) };
       });
@@ -210,16 +214,20 @@ it(`${STORM} sessions in a storm of everything at once, cut clients too, are who
       try {
         const { wsUrl } = await createSession(storm.url, request);
         const heard = await listen(line.through(wsUrl));
-        note(`both, and cut clients: ${request.provider}${request.fallback ? " with a fallback" : ""}`, faults, heard);
-        if (reference) expectSameBytes(heard, reference);
+        note(
+          `both, and cut clients: ${isWords ? "numbered words" : request.provider}${request.fallback ? " with a fallback" : ""}`,
+          faults,
+          heard,
+        );
+        if (reference) expectSameMedia(heard, request, reference);
         else expectOneEnd(heard);
-        const difference = differenceTo(await secondListener(wsUrl, heard), heard);
-        if (difference) throw new Error(`a second listener heard otherwise: ${JSON.stringify(difference)}`);
+        expectSameForSecondListener(await secondListener(wsUrl, heard), heard);
+        if (isWords) await expectWords(bytesOf(heard), request, !heard.error);
         expectEnd(heard, { fail: !isMock, end: true });
       } finally {
         line.close();
         plans.delete(key);
-        plans.delete(`number ${number}`);
+        plans.delete(engineKey);
       }
     });
   });
@@ -228,5 +236,5 @@ it(`${STORM} sessions in a storm of everything at once, cut clients too, are who
 it("and leave nothing behind", async () => {
   after = await lastCensus(household, before);
   expect(grown(before, after)).toEqual([]);
-  expect([transcoderLine.active, engineLine.active]).toEqual([0, 0]);
+  expect([transcoderLine, engineLine, wordsLine].map(({ active }) => active)).toEqual([0, 0, 0]);
 });

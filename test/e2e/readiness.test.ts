@@ -44,7 +44,10 @@ describe("where containers could be, but are not", () => {
     await expect.poll(circuits).toMatchObject([{ circuit: `espeak:${DEFAULT_REGION}`, from: "closed", to: "open" }]);
     const response = await fetch(`${gateway.url}/readyz`);
     const { upstreams } = (await response.json()) as { upstreams: Record<string, unknown> };
-    expect(upstreams).toMatchObject({ espeak: { circuit: "open" }, mock_tone: { circuit: "closed" } });
+    expect(upstreams).toMatchObject({
+      espeak: { status: "absent", circuit: "open" },
+      mock_tone: { status: "ready", circuit: "closed" },
+    });
   });
 
   it("a request for it is refused", async () => {

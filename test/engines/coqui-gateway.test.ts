@@ -27,7 +27,7 @@ describe.skipIf(!hasCoqui)("Coqui through the gateway", () => {
       RECONNECT_GRACE_MS: 300,
       FIRST_AUDIO_TIMEOUT_MS: 1_000,
       PROVIDER_WAIT_MS: 1_000,
-      TAPE_LEAD_MS: 3_600_000,
+      LEAD_MS: 3_600_000,
     });
     engine = await startCoqui(env, { withFaults: true });
   });

@@ -116,8 +116,9 @@ function readWord(pcm: Samples, sampleRateHz: number, startMs: number, endMs: nu
 }
 
 /**
- * The numbers of the words in a recording, in order, each modulo WORD_NUMBERS; NO_WORD for each sound that is none. Of
- * speed 1 only; at any rate from 8000 Hz, as loud as you like.
+ * The numbers of the words in a recording, in order, each modulo WORD_NUMBERS; NO_WORD for each sound that is none. The
+ * words must have been said at speed 1; any rate from 8000 Hz and any loudness will do. A word that lacks up to 15 ms passes
+ * for whole.
  */
 export function readWords(pcm: Samples, sampleRateHz: number): number[] {
   const power = powers(pcm, sampleRateHz);

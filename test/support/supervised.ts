@@ -25,12 +25,18 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const START_MS = 60_000;
 
-/** @param env settings of the gateway. */
-export async function startSupervised(env: Record<string, string> = {}): Promise<SupervisedGateway> {
+/**
+ * @param env settings of the gateway.
+ * @param options what `npm start` is given on its command line.
+ */
+export async function startSupervised(
+  env: Record<string, string> = {},
+  options: string[] = [],
+): Promise<SupervisedGateway> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const state = await mkdtemp(join(tmpdir(), "tts-gateway-"));
-  const supervisor = spawn(process.execPath, ["scripts/start.ts"], {
+  const supervisor = spawn(process.execPath, ["scripts/start.ts", ...options], {
     cwd: root,
     env: { ...process.env, PORT: String(port), STATE_DIR: state, ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -46,3 +46,13 @@ export function pitch(samples: Float32Array, sampleRateHz: number): number {
   }
   return ((crossings.length - 1) * sampleRateHz) / (crossings.at(-1)! - crossings[0]!);
 }
+
+/** A sine that glides from 80 Hz to `topHz`, as many octaves in each second. */
+export function sweep(topHz: number, sampleRateHz: number, seconds: number): Int16Array {
+  const length = Math.round(seconds * sampleRateHz);
+  let phase = 0;
+  return Int16Array.from({ length }, (_, index) => {
+    phase += (2 * Math.PI * 80 * (topHz / 80) ** (index / length)) / sampleRateHz;
+    return Math.round(16_000 * Math.sin(phase));
+  });
+}

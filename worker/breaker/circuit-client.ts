@@ -77,6 +77,20 @@ export class CircuitClient {
     }
   }
 
+  /**
+   * The refusal for work that is no call, while the circuit is open; undefined: the work may be done. It takes a fresh
+   * copy for that, and a second at most.
+   */
+  async refusalNow(background: Background): Promise<Refusal | undefined> {
+    const giveUpAtMs = this.#clock.now() + ADMISSION_WAIT_MS;
+    const refreshing = this.#link.refresh();
+    background(refreshing);
+    await Promise.race([refreshing, this.#clock.sleep(ADMISSION_WAIT_MS)]);
+    while (!this.#link.copy && this.#clock.now() < giveUpAtMs) await this.#clock.sleep(POLL_MS);
+    const { copy } = this.#link;
+    return copy?.view.state === "open" && this.#clock.now() < copy.retryAtMs ? this.#refusal(copy) : undefined;
+  }
+
   #refusal({ view, retryAtMs }: CircuitCopy): Refusal {
     // A probe usually ends long before its lease expires, and every isolate hears of it within FRESH_MS.
     if (view.state === "half_open") return { allowed: false, retryAfterMs: FRESH_MS };

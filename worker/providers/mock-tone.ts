@@ -3,7 +3,6 @@
  * number of samples, so that the tone runs on without a jump from note to note and from utterance to utterance, and is
  * the same to the sample in every run.
  */
-import { sleep } from "../base/sleep.ts";
 import { RequestFault, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
 
 const SAMPLE_RATE_HZ = 16_000;
@@ -17,16 +16,20 @@ const MS_PER_CHAR = 65;
 /** A third of full scale. */
 const AMPLITUDE = 0x2aaa;
 
-/** Audio of one piece, in samples. */
-const PIECE_SAMPLES = SAMPLE_RATE_HZ / 50;
+/** Audio of the first pieces of an utterance, and of all that follow, in samples: 20 to 100 ms. */
+const FIRST_PIECES_SAMPLES = [320, 320, 640, 960, 1280] as const;
+const PIECE_SAMPLES = 1600;
+
+/** A paced voice gives a piece when the first 20 ms of it would have been spoken. */
+const PACED_SAMPLES = 320;
 
 /** Pieces made before other work of the isolate gets its turn: a second of audio. */
-const PIECES_PER_TURN = 50;
+const PIECES_PER_TURN = 10;
 
 interface MockVoice extends Voice {
   /** How far the scale is moved up, in notes. */
   transpose: number;
-  /** Pieces come when a speaker would have spoken them. */
+  /** Its audio comes at the speed of speech. */
   paced: boolean;
 }
 
@@ -56,9 +59,23 @@ function onePeriod(period: number): Int16Array {
   return Int16Array.from({ length: period }, (_, i) => Math.round(AMPLITUDE * Math.sin((2 * Math.PI * i) / period)));
 }
 
+/** The periods of every note, repeated for longer than a piece: pieces are copied out of them. */
+const WAVES: ReadonlyMap<number, Int16Array> = new Map(
+  PERIODS.map((period) => {
+    const wave = new Int16Array(period * Math.ceil(PIECE_SAMPLES / period + 1));
+    for (let at = 0; at < wave.length; at += period) wave.set(onePeriod(period), at);
+    return [period, wave];
+  }),
+);
+
 function audioPiece(samples: Int16Array): SpeechPiece {
-  const data = new Uint8Array(samples.buffer.slice(samples.byteOffset, samples.byteOffset + samples.byteLength));
+  const data = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
   return { type: "audio", samples: samples.length, data };
+}
+
+/** Pauses are short: an abort is looked for after them. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export class MockTone implements Provider {
@@ -75,22 +92,33 @@ export class MockTone implements Provider {
     if (!voice) throw new RequestFault("unknown_voice", `mock_tone has no voice ${voiceId}`);
     yield { type: "event", event: { type: "format", sample_rate: SAMPLE_RATE_HZ } };
     const startedAt = Date.now();
-    const piece = new Int16Array(PIECE_SAMPLES);
+    const spokenAt = (sample: number) => pause(startedAt + (sample / SAMPLE_RATE_HZ) * 1000 - Date.now());
+    /** Samples in the pieces before. */
     let samples = 0;
+    let pieces = 0;
+    let piece = new Int16Array(FIRST_PIECES_SAMPLES[0]);
+    let filled = 0;
     for (const { segment, index, isWordLike } of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) {
       if (!isWordLike) continue;
-      yield { type: "event", event: { type: "word", start: index, length: segment.length, sample: samples } };
+      yield { type: "event", event: { type: "word", start: index, length: segment.length, sample: samples + filled } };
       const { period, periods } = noteFor(segment, voice.transpose);
-      const wave = onePeriod(period);
-      for (let i = 0; i < period * periods; i++) {
-        piece[samples++ % PIECE_SAMPLES] = wave[i % period]!;
-        if (samples % PIECE_SAMPLES !== 0) continue;
-        if (voice.paced) await sleep(Math.max(0, startedAt + (samples / SAMPLE_RATE_HZ) * 1000 - Date.now()), signal);
-        else if (samples % (PIECE_SAMPLES * PIECES_PER_TURN) === 0) await sleep(0, signal);
+      const wave = WAVES.get(period)!;
+      for (let at = 0; at < period * periods;) {
+        const count = Math.min(piece.length - filled, period * periods - at);
+        piece.set(wave.subarray(at % period, (at % period) + count), filled);
+        at += count;
+        filled += count;
+        if (filled < piece.length) continue;
+        if (voice.paced) await spokenAt(samples + PACED_SAMPLES);
+        else if (pieces % PIECES_PER_TURN === 0) await pause(0);
+        signal.throwIfAborted();
         yield audioPiece(piece);
+        samples += filled;
+        piece = new Int16Array(FIRST_PIECES_SAMPLES[++pieces] ?? PIECE_SAMPLES);
+        filled = 0;
       }
     }
-    const rest = piece.subarray(0, samples % PIECE_SAMPLES);
-    if (rest.length > 0) yield audioPiece(rest);
+    if (filled > 0) yield audioPiece(piece.subarray(0, filled));
+    if (voice.paced) await spokenAt(samples + filled);
   }
 }

@@ -46,7 +46,7 @@ export interface Provider {
 /** The reason of an utterance that the provider refused because of how the gateway is set up. */
 export const MISCONFIGURED = "misconfigured";
 
-/** The reason of an utterance that failed on our side, between the engine and the tape. */
+/** The reason of an utterance that failed on our side, between the engine and the encoder. */
 export const RESAMPLER_FAILED = "resampler_failed";
 
 /** Why an utterance failed: `again` says whether, and how, another attempt can help. */

@@ -6,8 +6,6 @@ import { PcmBuffer } from "../upstreams/pcm-buffer.ts";
 import { ProviderError, RESAMPLER_FAILED, type SpeechPiece } from "./provider.ts";
 
 export interface Resampling extends Omit<Encoder, "target" | "onLost"> {
-  /** What the provider said of its audio; undefined: it was never asked. */
-  announcedRateHz: number | undefined;
   outputRateHz: number;
 }
 
@@ -17,7 +15,7 @@ export interface Resampling extends Omit<Encoder, "target" | "onLost"> {
  */
 export async function* resampled(
   speak: (signal: AbortSignal) => AsyncIterable<SpeechPiece>,
-  { announcedRateHz, outputRateHz, transcoder, limits }: Resampling,
+  { outputRateHz, transcoder, limits }: Resampling,
   signal: AbortSignal,
 ): AsyncGenerator<SpeechPiece> {
   const left = new AbortController();
@@ -29,10 +27,6 @@ export async function* resampled(
       throw new ProviderError("retry", "broken_stream", "its speech has no format");
     }
     const { sample_rate: inputRateHz } = first.value.event;
-    if (announcedRateHz !== undefined && inputRateHz !== announcedRateHz) {
-      const rates = `${inputRateHz} Hz, not the ${announcedRateHz} Hz that were announced`;
-      throw new ProviderError("never", "wrong_rate", rates);
-    }
     yield { type: "event", event: { type: "format", sample_rate: outputRateHz } };
     if (inputRateHz === outputRateHz) return yield* { [Symbol.asyncIterator]: () => speech };
 
@@ -62,7 +56,7 @@ export async function* resampled(
       onLost: () => {},
     } as const;
     try {
-      for await (const piece of encode(resampler, pcm, 0, either)) {
+      for await (const piece of encode(resampler, pcm, { outputSample: 0, lastPacket: undefined }, either)) {
         if (piece.type !== "audio") continue;
         yield* takeWords();
         yield piece;

@@ -43,9 +43,12 @@ export function stateOf({ outcome, startedAt }: Lifecycle): SessionState {
   return startedAt === undefined ? "created" : "streaming";
 }
 
+/** How often a stream with a client is looked after, in ms: its object may have been lost, and nobody come back. */
+const LISTENING_MS = 600_000;
+
 /** When it is time to give up a session that nobody asks for; while a client listens, when to look again. */
 export function dueAt(life: Lifecycle, lifetimes: Lifetimes, now: number): number {
   if (life.endedAt !== undefined) return life.endedAt + lifetimes.endedMs;
   if (life.startedAt === undefined) return life.createdAt + lifetimes.unclaimedMs;
-  return (life.droppedAt || now) + lifetimes.graceMs;
+  return life.droppedAt ? life.droppedAt + lifetimes.graceMs : now + Math.max(lifetimes.graceMs, LISTENING_MS);
 }

@@ -12,6 +12,7 @@ import { Delivery } from "../delivery/delivery.ts";
 import type { Opening, Outcome, Protocol } from "../delivery/framing.ts";
 import { logStorage } from "../message-log/log-storage.ts";
 import { UNWRITTEN_MESSAGES } from "../message-log/message-log.ts";
+import type { VoiceChange } from "../message-log/row.ts";
 import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
@@ -26,8 +27,9 @@ const LIFETIMES: Lifetimes = {
   endedMs: config.ENDED_TTL_MS,
 };
 
-const CANCELLED: Failure = { reason: "cancelled", message: "the session was cancelled" };
-const ABANDONED: Failure = { reason: "cancelled", message: "the client did not come back in time" };
+const cancelled = (message: string): Outcome => ({ state: "cancelled", failure: { reason: "cancelled", message } });
+const CANCELLED = cancelled("the session was cancelled");
+const ABANDONED = cancelled("the client did not come back in time");
 
 export abstract class SessionObject extends DurableObject {
   /** How its clients talk. */
@@ -68,7 +70,7 @@ export abstract class SessionObject extends DurableObject {
   /** @returns false if there is no such session. One that has ended stays as it ended. */
   async cancel(): Promise<boolean> {
     if (!this.#stored) return false;
-    if (!this.#life.outcome) await this.#conclude({ state: "cancelled", failure: CANCELLED });
+    if (!this.#life.outcome) await this.#conclude(CANCELLED);
     return true;
   }
 
@@ -96,11 +98,11 @@ export abstract class SessionObject extends DurableObject {
   #judge({ after, attempt }: Opening): void {
     const { outcome, sent } = this.#life;
     const successor = this.#delivery?.connection.attempt;
-    if (attempt !== undefined && successor !== undefined && attempt < successor) {
+    if (attempt && attempt.client === successor?.client && attempt.number < successor.number) {
       throw new GatewayError("taken_over", "a later attempt of this client is connected");
     }
-    if (outcome?.state === "cancelled") return; // whatever it has, only the error is left
-    const last = outcome ? this.#open().log.end.seq : Math.max(sent.seq, this.#mostSentBefore);
+    if (outcome && outcome.state !== "completed") return; // whatever it has, the error is left
+    const last = outcome?.seq ?? Math.max(sent.seq, this.#mostSentBefore);
     if (after > last) throw aboveLast(after, last);
   }
 
@@ -119,22 +121,24 @@ export abstract class SessionObject extends DurableObject {
   }
 
   async #serve(delivery: Delivery): Promise<void> {
-    const { outcome } = this.#life;
+    const { outcome: ended } = this.#life;
     const { connection } = delivery;
     try {
-      if (outcome?.state === "cancelled") return this.#detach((gone) => gone.end(outcome));
-      if (!outcome) this.#start();
+      if (ended?.state === "cancelled") return this.#detach((gone) => gone.end(ended));
+      if (!ended) this.#start();
+      else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
       for (const notice of this.#report().notices) connection.notify(notice);
       const end = await delivery.run();
       if (delivery !== this.#delivery) return;
-      if (end === "complete") await this.#conclude(this.#outcome(), delivery);
-      else if (end === "stalled") this.#detach((gone) => gone.close(CLOSE.tryLater, "stalled"));
-      else if (end === "beyond_end") {
-        const beyond = aboveLast(connection.window.sentSeq, this.#open().log.end.seq);
+      const outcome = this.#life.outcome ?? this.#outcome();
+      if (end === "stalled") this.#detach((gone) => gone.close(CLOSE.tryLater, "stalled"));
+      else if (end === "beyond_end" && outcome.state === "completed") {
+        const beyond = aboveLast(connection.window.sentSeq, outcome.seq);
         this.#detach((gone) => gone.refuse(beyond.failure));
-      }
+      } else if (end) await this.#conclude(outcome, delivery);
     } catch (error) {
       const failure = this.#failure(error);
+      if (delivery !== this.#delivery) return;
       // A replay that breaks off is no eos, whatever the session's own end was.
       if (this.#life.outcome) this.#detach((gone) => gone.refuse(failure));
       else await this.#conclude({ state: "failed", failure });
@@ -149,7 +153,7 @@ export abstract class SessionObject extends DurableObject {
 
   #open(): Synthesis {
     return (this.#synthesis ??= createSynthesis(this.#stored!.request, logStorage(this.ctx.storage), this.#background, {
-      onChange: () => this.#voiceChanged(),
+      onChange: (change) => this.#voiceChanged(change),
       failureOf: (error) => this.#failure(error),
     }));
   }
@@ -203,19 +207,10 @@ export abstract class SessionObject extends DurableObject {
 
   async #received(delivery: Delivery, data: string | ArrayBuffer): Promise<void> {
     if (delivery !== this.#delivery) return; // an older connection's last words
-    const { connection } = delivery;
     try {
-      const verb = connection.framing.parse(data);
-      if (verb.type === "cancel") {
-        const cancelled: Outcome = { state: "cancelled", failure: CANCELLED };
-        if (!this.#life.outcome) return await this.#conclude(cancelled);
-        return this.#detach((gone) => gone.end(cancelled)); // it has heard enough of a session that has ended
-      }
-      const { sentSeq } = connection.window;
-      if (!connection.window.ack(verb.seq)) {
-        throw new GatewayError("invalid_ack", `ack of ${verb.seq}, but the last seq sent is ${sentSeq}`);
-      }
-      delivery.acked();
+      if (!delivery.isCancelledBy(data)) return;
+      if (!this.#life.outcome) await this.#conclude(CANCELLED);
+      else this.#detach((gone) => gone.end(CANCELLED)); // it has heard enough of a session that has ended
     } catch (error) {
       const failure = this.#failure(error);
       this.#detach((gone) => gone.refuse(failure));
@@ -226,18 +221,19 @@ export abstract class SessionObject extends DurableObject {
   override async alarm(): Promise<void> {
     const stored = this.#stored;
     if (stored?.life.outcome && this.#delivery) return this.ctx.storage.setAlarm(Date.now() + LIFETIMES.graceMs); // heard
-    if (stored && Date.now() < stored.dueAt) return stored.saveSoon();
+    if (stored && Date.now() < stored.dueAt) return this.ctx.storage.setAlarm(stored.dueAt);
     if (stored && stateOf(stored.life) === "streaming") {
       const failure = this.#open().log.end.ended?.failure;
-      return this.#conclude(failure ? { state: "failed", failure } : { state: "cancelled", failure: ABANDONED });
+      return this.#conclude(failure ? { state: "failed", failure } : ABANDONED);
     }
     this.#synthesis?.stop();
     this.#stored = this.#synthesis = undefined;
     await this.ctx.storage.deleteAll();
   }
 
-  #voiceChanged(): void {
-    const notice = noticesOf(this.#stored!.request, this.#open().log).at(-1)!;
+  #voiceChanged(change: VoiceChange): void {
+    const { log: messages } = this.#open();
+    const notice = noticesOf(this.#stored!.request, messages)[messages.end.changes.indexOf(change)]!;
     const { provider, voice, failure, startMs, isCut } = notice;
     const session = this.ctx.id.toString();
     log("voice_changed", { session, provider, voice, reason: failure.reason, pts_ms: startMs, is_cut: isCut });

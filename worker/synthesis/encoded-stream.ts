@@ -46,11 +46,12 @@ export class EncodedStream implements PcmSink {
 
   /** Encodes to the log what is pushed, to its end. @throws GatewayError if it cannot be, and the signal's reason. */
   async run(): Promise<void> {
-    const { end } = this.#log;
-    if (end.seq > 0) this.#resumed(this.#heard - this.#start);
+    const { seq, samples: outputSample } = this.#log.end;
+    const lastPacket = seq > 0 ? this.#log.reader()(seq).data : undefined;
+    if (seq > 0) this.#resumed(this.#heard - this.#start);
     let cutter: MessageCutter | undefined;
     const encoder = { ...this.#encoder, onLost: (samples: number) => this.#resumed(samples) };
-    for await (const piece of encode(encoder, this.#pcm, end.samples, this.#signal)) {
+    for await (const piece of encode(encoder, this.#pcm, { outputSample, lastPacket }, this.#signal)) {
       if (piece.type === "audio") {
         if (!cutter) throw new Error("the transcoder sent audio before its format");
         cutter.add(piece.samples, piece.data);

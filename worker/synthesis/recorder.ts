@@ -31,7 +31,8 @@ async function speak(recording: Recording, speaker: Speaker, onFirstAudio: (ms: 
     if (piece.type === "event") {
       if (piece.event.type === "word") track.word(piece.event);
     } else if (piece.samples > 0) {
-      await track.audio(piece.data);
+      const room = track.audio(piece.data);
+      if (room) await room;
     }
   }
 }

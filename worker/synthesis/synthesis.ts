@@ -7,7 +7,7 @@ import { Bell } from "../base/bell.ts";
 import type { Failure } from "../base/errors.ts";
 import { MessageLog, type LogStore } from "../message-log/message-log.ts";
 import type { VoiceChange } from "../message-log/row.ts";
-import { segmentText, type Segment } from "../text/segmenter.ts";
+import { segmentsFrom } from "../text/segmenter.ts";
 import { runUpStart } from "../upstreams/encoder.ts";
 import { EncodedStream } from "./encoded-stream.ts";
 import { RawStream } from "./raw-stream.ts";
@@ -40,7 +40,7 @@ export class Synthesis {
   readonly #heard = new Bell();
   #heardMs = 0;
   #isRunning = false;
-  #segments: Segment[] | undefined;
+  #totalSegments: number | undefined;
 
   /** The synthesis whose log is in `store`, or a new one; it does nothing before {@link run}. */
   constructor(
@@ -97,7 +97,7 @@ export class Synthesis {
 
   /** Segments of the whole text. */
   get totalSegments(): number {
-    return this.#allSegments.length;
+    return (this.#totalSegments ??= this.#segmentsFrom(0).length);
   }
 
   /** Raw PCM at the rate that it is spoken at is its own encoding. */
@@ -106,14 +106,14 @@ export class Synthesis {
     return FORMAT_TRAITS[format].isRawPcm && sampleRateHz === rateHz;
   }
 
-  get #allSegments(): Segment[] {
+  #segmentsFrom(textStart: number) {
     const { text, voices, maxChars } = this.#request;
-    return (this.#segments ??= segmentText(text, voices[0].language ?? "und", maxChars));
+    return segmentsFrom(text, voices[0].language ?? "und", maxChars, textStart);
   }
 
   #remainingFrom(textStart: number): Remaining {
-    const segments = this.#allSegments.filter(({ start }) => start >= textStart);
-    return { segments, done: this.totalSegments - segments.length };
+    const segments = this.#segmentsFrom(textStart);
+    return { segments, done: Math.max(0, this.totalSegments - segments.length) };
   }
 
   async #runRaw(signal: AbortSignal): Promise<void> {

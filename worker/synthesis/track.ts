@@ -100,7 +100,8 @@ export class Track {
     this.#words = [];
   }
 
-  async audio(pcm: Uint8Array): Promise<void> {
+  /** The promise, if there is one, is of a sink that has no room yet: audio comes too often to wait for nothing. */
+  audio(pcm: Uint8Array): Promise<void> | void {
     const samples = pcm.length / BYTES_PER_SAMPLE;
     const from = this.#sink.end - this.#segmentStart - this.#taken;
     const to = this.#end - this.#segmentStart - this.#taken;
@@ -112,7 +113,7 @@ export class Track {
       Math.max(0, from) * BYTES_PER_SAMPLE,
       Math.max(0, Math.min(to, samples)) * BYTES_PER_SAMPLE,
     );
-    await this.#push(data);
+    return this.#push(data);
   }
 
   /** A word before its audio; one that an earlier take has told is passed over. */
@@ -174,8 +175,9 @@ export class Track {
     if (samples > 0) await this.#push(new Uint8Array(samples * BYTES_PER_SAMPLE));
   }
 
-  async #push(pcm: Uint8Array): Promise<void> {
-    if (pcm.length > 0) await this.#sink.push(pcm);
-    this.#log.counts.pcmSamples = this.#sink.end;
+  #push(pcm: Uint8Array): Promise<void> | void {
+    if (pcm.length === 0) return undefined;
+    this.#log.counts.pcmSamples = this.#sink.end + pcm.length / BYTES_PER_SAMPLE;
+    return this.#sink.push(pcm);
   }
 }

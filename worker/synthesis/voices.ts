@@ -5,7 +5,7 @@ import { resampled } from "../providers/resampled.ts";
 import type { TranscoderLimits } from "../upstreams/transcoder.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import type { SpeakingVoice, SpeechRequest } from "./speech-request.ts";
-import { timedSpeech, type SpeechTimeouts } from "./timed-speech.ts";
+import { promisedSpeech, type SpeechTimeouts } from "./promised-speech.ts";
 
 /** One of the voices that may speak, and how it is asked. */
 export interface Speaker extends SpeakingVoice {
@@ -38,11 +38,12 @@ export function speakersOf(
     speak(utterance, onFirstAudio, signal) {
       const provider = providers.get(voice.provider);
       if (!provider) throw new RequestFault("not_set_up", `there is no provider ${voice.provider} any more`);
-      // The provider's time is measured in front of the resampler: a transcoder that is slow is not its fault.
+      const promises = { timeouts, rateHz: voice.rateHz, onFirstAudio };
       const speak = (either: AbortSignal) =>
-        timedSpeech((each) => provider.speak(utterance, each), timeouts, onFirstAudio, either);
-      const resampling = { outputRateHz: rateHz, announcedRateHz: voice.rateHz, transcoder, limits: transcoderLimits };
-      return resampled(speak, resampling, signal);
+        promisedSpeech((each) => provider.speak(utterance, each), promises, either);
+      if (voice.rateHz === rateHz) return speak(signal);
+      // The provider's time is measured in front of the resampler: a transcoder that is slow is not its fault.
+      return resampled(speak, { outputRateHz: rateHz, transcoder, limits: transcoderLimits }, signal);
     },
   }));
 }

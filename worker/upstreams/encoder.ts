@@ -22,39 +22,43 @@ export function runUpStart({ format, sampleRateHz }: TranscodeTarget, pcmRateHz:
   return resumePoint(format, sampleRateHz, pcmRateHz, outputSample).inputSample;
 }
 
+/** Where a stream stands that an encoder goes on with. */
+export interface StreamEnd {
+  /** At the encoder's rate; a packet ends there. */
+  outputSample: number;
+  /** What came last: an encoder of Opus goes on after it according to its mode. Undefined: nothing did. */
+  lastPacket: Uint8Array | undefined;
+}
+
 /**
- * The stream from `outputSample` on. Where an encoder is lost, the next one goes on behind its last packet: it hears a
- * run-up of PCM, which `pcm` keeps, so that the seam is not heard.
+ * The stream from its end on. Where an encoder is lost, the next one goes on behind its last packet: it hears a run-up of
+ * PCM, which `pcm` keeps, so that the seam is not heard.
  * @throws GatewayError of {@link transcode}, and the signal's reason.
  */
 export async function* encode(
   { transcoder, target, limits, onLost }: Encoder,
   pcm: PcmBuffer,
-  outputSample: number,
+  end: StreamEnd,
   signal: AbortSignal,
 ): AsyncGenerator<Encoded> {
   const pcmPerSample = pcm.rateHz / encodedRate(target.format, target.sampleRateHz);
-  let hasHeader = false;
+  let { outputSample, lastPacket } = end;
   let delaySamples = 0;
-  let at = outputSample;
-  pcm.answer(at * pcmPerSample, 0); // nothing comes back for a run-up, which may be longer than what may be unanswered
-  for (let attempts = ATTEMPTS, from = at; ; from = at) {
-    const inputSample = runUpStart(target, pcm.rateHz, from);
+  const inputSample = () => runUpStart(target, pcm.rateHz, outputSample);
+  // Nothing comes back for a run-up, which may be longer than what may be unanswered.
+  pcm.answer(outputSample * pcmPerSample, inputSample());
+  for (let attempts = ATTEMPTS; ;) {
+    const from = outputSample;
+    const point = { inputSample: inputSample(), outputSample, lastPacket };
     try {
-      for await (const piece of transcode(
-        transcoder,
-        target,
-        pcm,
-        { inputSample, outputSample: from },
-        limits,
-        signal,
-      )) {
-        if (piece.type === "event") delaySamples = piece.event.delay ?? 0;
-        else {
-          if (piece.samples === 0 && hasHeader) continue; // the encoder before was lost right behind it
-          hasHeader = true;
-          at += piece.samples;
-          pcm.answer(at * pcmPerSample, runUpStart(target, pcm.rateHz, at));
+      for await (const piece of transcode(transcoder, target, pcm, point, limits, signal)) {
+        if (piece.type === "event") {
+          delaySamples = piece.event.delay ?? 0;
+        } else {
+          if (piece.samples === 0 && lastPacket) continue; // the header again: the encoder before was lost right behind it
+          lastPacket = piece.data;
+          outputSample += piece.samples;
+          pcm.answer(outputSample * pcmPerSample, inputSample());
         }
         yield piece;
       }
@@ -62,12 +66,12 @@ export async function* encode(
     } catch (error) {
       signal.throwIfAborted();
       // Lost behind its last packet, which may be a short one: none can go on there. Rates may leave less than a sample.
-      const isWhole = pcm.isFinished && at - delaySamples > pcm.end / pcmPerSample - 1;
-      if (at > from && isWhole) return;
-      attempts = at > from ? ATTEMPTS : attempts - 1;
+      const isWhole = pcm.isFinished && outputSample - delaySamples > pcm.end / pcmPerSample - 1;
+      if (outputSample > from && isWhole) return;
       const isLost = error instanceof GatewayError && error.failure.reason === "transcoder_failed";
+      attempts = outputSample > from ? ATTEMPTS : attempts - 1;
       if (!isLost || attempts === 0) throw error;
-      onLost(pcm.furthestRead - runUpStart(target, pcm.rateHz, at));
+      onLost(Math.max(0, pcm.furthestRead - inputSample()));
     }
   }
 }

@@ -1,6 +1,7 @@
 /** One request of the transcoder contract (docs/transcoder.md): PCM goes out, encoded packets come back, at the same time. */
 import { decodeEnvelopes, encodeAudio, encodeEnd, encodeEvent, type FormatEvent } from "../../protocol/envelope.ts";
 import { BYTES_PER_SAMPLE, type AudioFormat, type ResumePoint } from "../../protocol/formats.ts";
+import { lastToc } from "../../protocol/opus-mode.ts";
 import { GatewayError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
@@ -26,6 +27,12 @@ export interface TranscodeTarget {
   format: AudioFormat;
   /** As the client asked for it, in Hz. */
   sampleRateHz: number;
+}
+
+/** Where an encoder goes on. */
+export interface EncoderStart extends ResumePoint {
+  /** The packet, or page, that ends at `outputSample`; undefined at the start of a stream. */
+  lastPacket: Uint8Array | undefined;
 }
 
 export interface TranscoderLimits {
@@ -93,14 +100,14 @@ async function open(
 }
 
 /**
- * What an encoder makes of `pcm`, from `point` on.
+ * What an encoder makes of `pcm`, from `outputSample` on.
  * @throws GatewayError `transcoder_unavailable` if none answered in time, `transcoder_failed` later; the signal's reason.
  */
 export async function* transcode(
   upstream: Upstream | undefined,
   { format, sampleRateHz }: TranscodeTarget,
   pcm: PcmBuffer,
-  point: ResumePoint,
+  { inputSample, outputSample, lastPacket }: EncoderStart,
   { waitMs, stallMs }: TranscoderLimits,
   signal: AbortSignal,
 ): AsyncGenerator<Encoded> {
@@ -108,15 +115,16 @@ export async function* transcode(
   const query = new URLSearchParams({
     format,
     sample_rate: String(sampleRateHz),
-    input_sample: String(point.inputSample),
-    output_sample: String(point.outputSample),
+    input_sample: String(inputSample),
+    output_sample: String(outputSample),
+    ...(format === "opus" && inputSample > 0 && lastPacket && { last_toc: String(lastToc(lastPacket)) }),
   });
   const path = `/v1/transcode?${query.toString()}`;
   const left = new AbortController(); // the source stops with its reader, whatever the network does
   const watchdog = new Watchdog(() => pcm.isOwed);
   const either = AbortSignal.any([signal, watchdog.signal, left.signal]);
   try {
-    const body = await open(upstream, path, (attempt) => envelopes(pcm, point.inputSample, attempt), waitMs, either);
+    const body = await open(upstream, path, (attempt) => envelopes(pcm, inputSample, attempt), waitMs, either);
     const expectAnswer = () => watchdog.expect(stallMs, () => new Error("it does not answer"));
     expectAnswer();
     for await (const envelope of decodeEnvelopes(body)) {

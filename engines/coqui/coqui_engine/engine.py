@@ -140,6 +140,7 @@ class Engine:
             "sample_rate": model.sample_rate_hz,
             "max_chars": self.settings.max_chars,
             "streaming": model.streaming,
+            "repeatable": model.repeatable,
             "syntheses_started": self.syntheses_started,
             "syntheses_active": self.syntheses_active,
             "sentences_spoken": self.sentences_spoken,

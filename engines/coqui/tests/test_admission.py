@@ -136,6 +136,7 @@ def test_the_routes_of_a_ready_engine(vits: Running) -> None:
             "sample_rate": 22050,
             "max_chars": 2000,
             "streaming": "sentence",
+            "repeatable": True,
             "queued": 0,
             "syntheses_active": 0,
         }.items()

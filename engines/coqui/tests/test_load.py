@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from TTS.utils.manage import ModelManager
 
 from coqui_engine.errors import ModelError
 from coqui_engine.models.load import load_model
 from coqui_engine.models.sentence import SentenceModel
+from coqui_engine.models.torch_state import is_repeatable
 from coqui_engine.settings import parse_settings
 
 from . import tiny_models
@@ -107,3 +109,8 @@ def test_a_model_that_is_trimmed_by_the_library_is_not_trimmed_here(tmp_path: Pa
     (chunk,) = model.speak(sentence, voice, voice.languages[0], 1.0)
     assert len(chunk.wave) % 256 == 0
     assert len(chunk.wave) > 20_000
+
+
+def test_a_model_on_anything_but_a_cpu_does_not_claim_to_repeat_itself() -> None:
+    assert is_repeatable(torch.nn.Linear(1, 1))
+    assert not is_repeatable(torch.nn.Linear(1, 1, device="meta"))

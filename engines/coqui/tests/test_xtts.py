@@ -69,6 +69,7 @@ def test_voices_are_presets_and_clones_in_every_language(native: Running) -> Non
     assert {voice["id"] for voice in voices} == {"coqui-en-1", "dora", "emil", "ana", "boris"}
     assert all(voice["language"] == "en" and voice["languages"] == ["en", "de"] for voice in voices)
     assert native.info()["streaming"] == "native"
+    assert native.info()["repeatable"]
 
 
 def test_a_language_whose_texts_cannot_be_read_here_is_not_offered(native: Running) -> None:

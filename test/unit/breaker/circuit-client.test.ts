@@ -200,6 +200,43 @@ describe("a cold isolate", () => {
   });
 });
 
+describe("work that is no call", () => {
+  it("is refused while the circuit is open, and done otherwise", async () => {
+    for (const [view, refusal] of [
+      [closed, undefined],
+      [open, { allowed: false, retryAfterMs: open.retryAfterMs }],
+      [due, undefined],
+      [probed, undefined],
+    ] as const) {
+      const isolate = new Isolate();
+      isolate.breaker.view = view;
+      const answers = Array.from({ length: 100 }, () => isolate.client.refusalNow(() => {}));
+      await isolate.clock.pass(ROUND_TRIP_MS + 20);
+      for (const answer of await Promise.all(answers)) expect(answer?.allowed).toEqual(refusal?.allowed);
+      expect(isolate.breaker.requests).toBe(1);
+      expect(isolate.breaker.leases).toBe(0);
+    }
+  });
+
+  it("hears of a change since the last copy before it is done", async () => {
+    const isolate = await Isolate.knowing(closed);
+    await isolate.clock.pass(60_000);
+    isolate.breaker.view = open;
+    const answer = isolate.client.refusalNow(() => {});
+    await isolate.clock.pass(ROUND_TRIP_MS);
+    expect(await answer).toMatchObject({ allowed: false });
+  });
+
+  it("waits a second at most for a breaker that does not answer", async () => {
+    const isolate = new Isolate();
+    isolate.breaker.trouble = "hangs";
+    const answer = isolate.client.refusalNow(() => {});
+    await isolate.clock.pass(1_020);
+    expect(await isImmediate(answer)).toBe(true);
+    expect(await answer).toBeUndefined();
+  });
+});
+
 describe("trouble in reaching the breaker", () => {
   it("refuses nobody, and nobody waits for it again", async () => {
     const isolate = new Isolate();

@@ -4,6 +4,7 @@ import { CircuitClient } from "../../../worker/breaker/circuit-client.ts";
 import type { Breaker } from "../../../worker/breaker/circuit-link.ts";
 import { Circuit, type CircuitView, type Phase } from "../../../worker/breaker/circuit.ts";
 import { parseConfig } from "../../../worker/config/settings.ts";
+import { BOUNDS } from "../../support/setting-bounds.ts";
 import { report } from "../../support/report.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 
@@ -67,12 +68,13 @@ class World {
   readonly transitions: (Phase & { atMs: number })[] = [];
   readonly calls: ProviderCall[] = [];
   readonly refusedAt: number[] = [];
-  readonly #circuit = new Circuit(settings);
+  readonly #circuit: Circuit;
   readonly #isolates: Isolate[];
   readonly #provider: Provider;
   readonly #random = randomNumbers();
 
-  constructor(isolates: number, provider: Provider) {
+  constructor(isolates: number, provider: Provider, samplingWindowMs = settings.samplingWindowMs) {
+    this.#circuit = new Circuit({ ...settings, samplingWindowMs });
     this.#provider = provider;
     this.#isolates = Array.from({ length: isolates }, () => this.#isolate());
   }
@@ -180,6 +182,22 @@ describe("a provider that fails now and then", () => {
     expect(world.openings()).toEqual([]);
     const failures = world.calls.filter(({ failed }) => failed).length;
     expect(world.requests).toBeLessThanOrEqual(one.isolates * (MINUTE / FRESH_MS) + failures);
+  });
+});
+
+describe("the shortest sampling window", () => {
+  const [shortestMs] = BOUNDS.CIRCUIT_SAMPLING_WINDOW_MS;
+
+  it.each([1, 50, 1_000])("suffices to tell a provider that fails now and then: %i isolates", async (isolates) => {
+    const world = new World(isolates, (_, random) => (random < 0.2 ? fails : speaks), shortestMs);
+    await world.run(10_000, MINUTE);
+    expect(world.openings()).toEqual([]);
+  });
+
+  it("suffices to tell one that fails every call", async () => {
+    const world = new World(50, () => fails, shortestMs);
+    await world.run(500, settings.openMs);
+    expect(world.openings()).toHaveLength(1);
   });
 });
 

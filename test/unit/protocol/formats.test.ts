@@ -8,6 +8,8 @@ import {
   isAudioFormat,
   isRateAllowed,
   nearestRate,
+  resamplerPeriod,
+  resumePoint,
 } from "../../../protocol/formats.ts";
 
 describe("the formats", () => {
@@ -78,5 +80,18 @@ describe("bit rates", () => {
         expect(range.default).toBeLessThanOrEqual(range.max);
       }
     }
+  });
+});
+
+describe("the point at which another encoder goes on", () => {
+  it("lies a run-up before the output, where the resampler's filter begins again", () => {
+    expect(resamplerPeriod(22_050, 24_000)).toBe(147);
+    expect(resumePoint("mp3", 24_000, 22_050, 576 * 100)).toEqual({ inputSample: 147 * 300, outputSample: 57_600 });
+    expect(resumePoint("flac", 11_111, 22_050, 555 * 50)).toEqual({ inputSample: 22_050 * 2, outputSample: 27_750 });
+    expect(resumePoint("opus", 22_050, 24_000, 480 * 100)).toEqual({ inputSample: 24_000, outputSample: 48_000 });
+  });
+
+  it("is the stream's start for as long as that is no further away", () => {
+    for (const format of FORMATS) expect(resumePoint(format, 24_000, 22_050, 480).inputSample).toBe(0);
   });
 });

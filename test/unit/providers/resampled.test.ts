@@ -32,7 +32,7 @@ function voice(pieces: readonly SpeechPiece[], failure?: Error) {
 
 const limits = { waitMs: 2_000, stallMs: 2_000 };
 const options = (transcoder: Upstream | undefined, outputRateHz = 16_000) => {
-  return { announcedRateHz: undefined, outputRateHz, transcoder, limits };
+  return { outputRateHz, transcoder, limits };
 };
 /** Reads all that is sent, and answers with four samples. */
 const doubling: Answer = async (request, response) => {
@@ -46,12 +46,6 @@ describe("speech at the stream's own rate", () => {
   it("needs no transcoder and is as it was made", async () => {
     const { speak } = voice([format, word(0), audio]);
     expect(await collect(resampled(speak, options(undefined, 8_000), never))).toEqual([format, word(0), audio]);
-  });
-
-  it("that is not the one which was announced is refused", async () => {
-    const { speak } = voice([format, audio]);
-    const pieces = resampled(speak, { ...options(undefined, 8_000), announcedRateHz: 11_025 }, never);
-    await expect(collect(pieces)).rejects.toMatchObject({ reason: "wrong_rate", again: "never" });
   });
 });
 

@@ -7,7 +7,7 @@ import type { VoiceChange } from "../../../worker/message-log/row.ts";
 import type { Provider } from "../../../worker/providers/provider.ts";
 import { RawStream } from "../../../worker/synthesis/raw-stream.ts";
 import { recordSpeech } from "../../../worker/synthesis/recorder.ts";
-import { timedSpeech } from "../../../worker/synthesis/timed-speech.ts";
+import { promisedSpeech } from "../../../worker/synthesis/promised-speech.ts";
 import { Track } from "../../../worker/synthesis/track.ts";
 import type { Speaker } from "../../../worker/synthesis/voices.ts";
 import { concat } from "../bytes.ts";
@@ -66,7 +66,11 @@ export class Recorder {
       rateHz: RATE,
       admit: async () => refusals.shift() ?? new Call(1_000, (end) => void this.told.push(end)),
       speak: (utterance, onFirstAudio, signal) =>
-        timedSpeech((each) => provider.speak(utterance, each), times, onFirstAudio, signal),
+        promisedSpeech(
+          (each) => provider.speak(utterance, each),
+          { timeouts: times, rateHz: RATE, onFirstAudio },
+          signal,
+        ),
     };
   }
 

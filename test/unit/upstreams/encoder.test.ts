@@ -28,6 +28,7 @@ async function encoded(
 ) {
   const target = { format, sampleRateHz: RATE };
   const start = runUpStart(target, RATE, outputSample);
+  const lastPacket = outputSample > 0 ? Uint8Array.of(0) : undefined;
   const pcm = new PcmBuffer(RATE, start);
   const lost: number[] = [];
   const stopped = new AbortController();
@@ -43,7 +44,7 @@ async function encoded(
   const encoder = { transcoder, target, limits, onLost: (count: number) => void lost.push(count) };
   let error: unknown;
   try {
-    for await (const piece of encode(encoder, pcm, outputSample, never)) {
+    for await (const piece of encode(encoder, pcm, { outputSample, lastPacket }, never)) {
       if (piece.type === "event") continue;
       if (piece.samples === 0) headers.push(piece.data.length);
       else pieces.push(piece.data);

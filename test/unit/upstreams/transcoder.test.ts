@@ -24,7 +24,7 @@ function pcmOf(samples: number, isFinished = true): PcmBuffer {
 }
 
 function ask(upstream: Upstream | undefined, pcm: PcmBuffer, limits: Partial<TranscoderLimits> = {}, signal = never) {
-  const point = { inputSample: 441, outputSample: 1_152 };
+  const point = { inputSample: 441, outputSample: 1_152, lastPacket: undefined };
   return transcode(upstream, target, pcm, point, { waitMs: 0, stallMs: 5_000, ...limits }, signal);
 }
 

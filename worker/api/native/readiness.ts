@@ -1,6 +1,7 @@
 /** GET /readyz: the state of everything the gateway needs. */
 import { env } from "cloudflare:workers";
 import type { Context } from "hono";
+import type { Background } from "../../breaker/circuit-client.ts";
 import { regionOf } from "../../upstreams/region.ts";
 import { GatewayError } from "../../base/errors.ts";
 import { ASK_TIMEOUT_MS, currentCatalog } from "../../providers/catalogs.ts";
@@ -30,21 +31,25 @@ async function askTranscoder(transcoder: Upstream | undefined): Promise<void> {
 }
 
 /** A provider whose circuit is open may well answer, and is still not asked to speak. */
-async function providerState(provider: Provider): Promise<State & { circuit: string }> {
+async function providerState(provider: Provider, background: Background): Promise<State & { circuit: string }> {
   const breaker = env.CIRCUIT_BREAKERS.getByName(provider.circuitName);
   const [state, circuit] = await Promise.all([
-    stateOf(currentCatalog(provider)),
+    stateOf(currentCatalog(provider, background)),
     breaker.view().catch(() => undefined),
   ]);
   const isRefused = circuit?.state === "open" && circuit.retryAfterMs > 0; // after that its next session is its probe
-  const judged: State = isRefused && state.status === "ready" ? { status: "down", reason: "circuit open" } : state;
+  const judged: State = isRefused && state.status !== "absent" ? { status: "down", reason: "circuit open" } : state;
   return { ...judged, circuit: circuit?.state ?? "unknown" };
 }
 
 export async function getReadiness(c: Context): Promise<Response> {
   const { providers, transcoder } = backendsFor(regionOf(c.req.raw));
   const names = ["transcoder", ...providers.keys()];
-  const asks = [stateOf(askTranscoder(transcoder)), ...[...providers.values()].map(providerState)];
+  const background: Background = (work) => c.executionCtx.waitUntil(work);
+  const asks = [
+    stateOf(askTranscoder(transcoder)),
+    ...[...providers.values()].map((provider) => providerState(provider, background)),
+  ];
   const states = await Promise.all(asks);
   const upstreams = Object.fromEntries(names.map((name, i) => [name, states[i]]));
   const isReady = states.every(({ status }) => status !== "down");

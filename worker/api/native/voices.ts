@@ -1,6 +1,7 @@
 /** GET /v1/voices */
 import type { Context } from "hono";
 import { FORMATS } from "../../../protocol/formats.ts";
+import type { Background } from "../../breaker/circuit-client.ts";
 import { regionOf } from "../../upstreams/region.ts";
 import { currentCatalog } from "../../providers/catalogs.ts";
 import type { Provider } from "../../providers/provider.ts";
@@ -9,8 +10,8 @@ import { backendsFor } from "../../providers/backends.ts";
 import { hasLanguage } from "../../synthesis/speech-request.ts";
 
 /** A provider that is down has none; /readyz names it. */
-async function voicesOf(provider: Provider, language: string | undefined) {
-  const catalog = await currentCatalog(provider).catch(() => undefined);
+async function voicesOf(provider: Provider, language: string | undefined, background: Background) {
+  const catalog = await currentCatalog(provider, background).catch(() => undefined);
   const voices = catalog?.voices.filter((voice) => language === undefined || hasLanguage(voice, language)) ?? [];
   return voices.map(({ id, name, languages }) => ({
     id,
@@ -26,7 +27,8 @@ async function voicesOf(provider: Provider, language: string | undefined) {
 export async function listVoices(c: Context): Promise<Response> {
   const { provider, language } = parse(voicesQuerySchema, c.req.query());
   const { providers } = backendsFor(regionOf(c.req.raw));
+  const background: Background = (work) => c.executionCtx.waitUntil(work);
   const asked = [...providers.values()].filter(({ id }) => provider === undefined || id === provider);
-  const voices = await Promise.all(asked.map((one) => voicesOf(one, language)));
+  const voices = await Promise.all(asked.map((one) => voicesOf(one, language, background)));
   return c.json({ voices: voices.flat() });
 }

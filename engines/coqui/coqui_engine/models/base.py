@@ -36,6 +36,8 @@ class SpeechModel(Protocol):
 
     sample_rate_hz: int
     streaming: Literal["sentence", "native"]
+    repeatable: bool
+    """Whether the same request gives the same samples and words, in another process too."""
     voices: VoiceBook
 
     def split(self, text: str, language: Language) -> list[Sentence]:

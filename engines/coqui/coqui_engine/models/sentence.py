@@ -13,7 +13,7 @@ from ..audio import to_mono
 from ..text import Sentence, has_letters, split_text
 from ..voices import Language, Voice, VoiceBook
 from .base import Chunk
-from .torch_state import seed_for
+from .torch_state import is_repeatable, seed_for
 from .words import word_times
 
 
@@ -30,6 +30,7 @@ class SentenceModel:
         self.sample_rate_hz = int(synthesizer.output_sample_rate)
         self._synthesizer = synthesizer
         self._model: Any = synthesizer.tts_model
+        self.repeatable = is_repeatable(self._model)
         self._max_sentence_chars = max_sentence_chars
         # The library ignores a `speed` argument; what most of these models obey is the length of each
         # sound. The others (Tacotron) have one speed.

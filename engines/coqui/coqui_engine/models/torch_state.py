@@ -22,6 +22,14 @@ def seed_for(sentence: Sentence, voice: Voice, language: Language, speed: float)
     torch.manual_seed(zlib.crc32(key.encode()))
 
 
+def is_repeatable(model: torch.nn.Module) -> bool:
+    """
+    Whether a seeded model makes the same samples again: on a CPU it does. A GPU adds numbers up in the order in which
+    they come, and rounds differently each time.
+    """
+    return bool(next(model.parameters()).device.type == "cpu")
+
+
 def as_speech_error(error: Exception) -> SpeechError:
     """What a client hears of a model's failure: of memory, that it may try again; of the rest, nothing."""
     if isinstance(error, SpeechError):

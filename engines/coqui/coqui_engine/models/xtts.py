@@ -18,7 +18,7 @@ from ..log import log_line, trace
 from ..text import Sentence, has_letters, split_in_half, split_text
 from ..voices import Language, Voice, VoiceBook
 from .base import Chunk
-from .torch_state import seed_for
+from .torch_state import is_repeatable, seed_for
 
 Latents = tuple[torch.Tensor, torch.Tensor]
 
@@ -44,6 +44,7 @@ class XttsModel:
         self.voices = voices
         self.sample_rate_hz = int(synthesizer.output_sample_rate)
         self._model: Any = synthesizer.tts_model
+        self.repeatable = is_repeatable(self._model)
         self._cloned = cloned
         self._chunk_tokens = chunk_tokens
         self._max_sentence_chars = max_sentence_chars
