@@ -62,6 +62,26 @@ describe("speech at another rate", () => {
     expect(counts).toEqual({ asked: 1, let_go: 1 });
   });
 
+  it("has the words that come behind its last audio", async () => {
+    await using server = await fakeServer((request, response) => {
+      response.writeHead(200);
+      request.once("data", () => response.write(encodeAudio(4, new Uint8Array(8))));
+      request.on("end", () => response.end(encodeEnd()));
+    });
+    const heard = Promise.withResolvers<void>();
+    const speak = async function* (): AsyncGenerator<SpeechPiece> {
+      yield* [format, audio];
+      await heard.promise;
+      yield word(2);
+    };
+    const types: string[] = [];
+    for await (const piece of resampled(speak, options(server), never)) {
+      types.push(piece.type === "event" ? piece.event.type : piece.type);
+      if (piece.type === "audio") heard.resolve();
+    }
+    expect(types).toEqual(["format", "audio", "word"]);
+  });
+
   it("is asked of the engine once, however often the transcoder is tried", async () => {
     let tries = 0;
     await using server = await fakeServer((request, response) =>

@@ -92,6 +92,22 @@ describe("a synthesis", () => {
   });
 });
 
+describe("a voice that says nothing", () => {
+  it.each([16_000, 22_050])("at %i Hz ends the stream when its time is over", async (rateHz) => {
+    const hanging = Object.assign(new MockTone(), {
+      id: "hanging",
+      // oxlint-disable-next-line require-yield
+      async *speak(_: unknown, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+        await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+      },
+    });
+    const voices = [{ provider: "hanging", voice: "v", language: "en-US", rateHz }] as const;
+    const { log, told } = await spoken({ voices, providers: [hanging], transcoder: NOBODY, firstAudioMs: 50 });
+    expect(log.end.ended).toMatchObject({ failure: { reason: "provider_timeout" } });
+    expect(told).toEqual(["failed", "failed", "failed"]);
+  });
+});
+
 describe("the lead", () => {
   it.each([0, 1, 3_000, 30_000])(
     "of %i ms reaches the end, and no segment is asked for further ahead",

@@ -104,6 +104,13 @@ describe.each(TARGETS)("a stream of %s at %i Hz", (...target) => {
     expect(bytesOf(packets).equals(bytesOf(whole.packets))).toBe(true);
   });
 
+  it("whose encoder is lost within its last packet has it from another", async () => {
+    const whole = await encoded(target);
+    const { packets } = await encoded(target, [whole.received[0]! - 12]);
+    expect(packets.map(({ samples }) => samples)).toEqual(whole.packets.map(({ samples }) => samples));
+    if (isExact(target)) expect(bytesOf(packets).equals(bytesOf(whole.packets))).toBe(true);
+  });
+
   it("goes on in the middle after the loss of its object, which has no PCM any more", async () => {
     const { packets } = await encoded(target);
     for (const share of [0.1, 0.9]) {
