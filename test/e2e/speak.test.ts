@@ -1,5 +1,6 @@
 /** npm run speak. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,7 +58,11 @@ it("npm run speak explains itself, and what is wrong", async () => {
     [["a", "b"], /TEXT/],
     [["Hello", "--format", "vorbis"], /pcm16/],
     [["Hello", "-o", join(folder, "hello.xyz")], /end it in \.pcm, .*\.mp3.* --format/],
+    [["Hello", "-o", join(folder, "hello.m4a")], /end it in/],
     [["Hello", "--voice", "nobody"], /--list/],
+    [["Hello", "--voice", "en-US"], /did you mean en-us\?/],
+    [["Hello", "--voice", "de-DE"], /did you mean .*\bde\b.*\?/],
+    [["Hello", "--voice", "german"], /did you mean .*\bde\b.*\?/],
     [["Hello", "--rate", "1"], /sample_rate_hz: 1 is not possible/],
     [["Hello", "--url", "http://127.0.0.1:9"], /npm start/],
     [["Hello", "--wrong"], /--wrong/],
@@ -68,4 +73,42 @@ it("npm run speak explains itself, and what is wrong", async () => {
     expect(stderr).toMatch(message);
     expect(stderr).not.toContain("    at ");
   }
+});
+
+it("npm run speak goes by the ending of the file, in every spelling that players know", async () => {
+  const starts = { ogg: "OggS", oga: "OggS", opus: "OggS", wave: "RIFF", flac: "fLaC" };
+  for (const [ending, start] of Object.entries(starts)) {
+    const file = join(folder, `by-ending.${ending}`);
+    expect((await outputOf(speak(["Hi", "-o", file]))).code).toBe(0);
+    expect((await readFile(file)).toString("latin1", 0, 4)).toBe(start);
+  }
+  const sizes = await Promise.all(
+    ["raw", "ulaw"].map(async (ending) => {
+      const file = join(folder, `by-ending.${ending}`);
+      expect((await outputOf(speak(["Hi", "-o", file]))).code).toBe(0);
+      return (await readFile(file)).length;
+    }),
+  );
+  expect(sizes[0]).toBe(sizes[1]! * 2);
+});
+
+it("npm run speak without -- says that npm took its options", async () => {
+  const npm = (args: string[]) => spawn("npm", ["run", "--silent", "speak", ...args], { cwd: ROOT, env: process.env });
+  for (const option of [["--voice", "de"], ["-o", "hello.mp3"], ["--url=http://127.0.0.1:9"]]) {
+    const { code, stderr } = await outputOf(npm(["Hello", ...option]));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/npm took --?(voice|o|url) for itself; .* npm run speak -- /);
+  }
+  expect((await outputOf(npm(["--", "Hello", "--url=http://127.0.0.1:9"]))).stderr).toContain("unreachable");
+});
+
+it("npm run speak into a player that is not there says so, and never that it is complete", async () => {
+  const child = speak(["Hello there", "--format", "wav", "-o", "-"]);
+  child.stdout!.destroy();
+  let stderr = "";
+  child.stderr!.on("data", (data: Buffer) => (stderr += data.toString()));
+  const [code] = (await once(child, "close")) as [number];
+  expect(code).toBe(1);
+  expect(stderr).toContain("the program that reads it is not there");
+  expect(stderr).not.toContain("complete");
 });
