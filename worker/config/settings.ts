@@ -28,6 +28,11 @@ function onOff(initial: "on" | "off") {
   return z.enum(["on", "off"], "must be on or off").default(initial);
 }
 
+function voice(initial: string) {
+  const message = "must be the id of a voice, of at most 200 characters";
+  return z.string().trim().min(1, message).max(200, message).default(initial);
+}
+
 const ADDRESS = "must be an http or https address without a user, a query or a fragment";
 
 /** A path is put behind it. */
@@ -39,6 +44,10 @@ const settings = z.object({
   TRANSCODER_URL: url,
   ESPEAK_URL: url,
   COQUI_URL: url,
+
+  /** The voice that /v1/voices lists first of each provider; one that the engine does not have changes nothing. */
+  ESPEAK_VOICE: voice("en-us"),
+  COQUI_VOICE: voice("coqui-en-1"),
 
   /** Whether an upstream without an address runs in a container; `off`: there is no such upstream. */
   CONTAINERS: onOff("on"),

@@ -221,6 +221,14 @@ describe("an engine's catalog", () => {
     });
   });
 
+  it("begins with the voice that the gateway is set up with, and keeps the engine's order otherwise", async () => {
+    await using server = await fakeServer(engine(json(info), json({ voices })));
+    const ids = async (firstVoice: string) =>
+      (await new EngineProvider("fake", server, firstVoice).catalog(never)).voices.map(({ id }) => id);
+    expect(await ids("b")).toEqual(["b", "a"]);
+    expect(await ids("nobody")).toEqual(["a", "b"]);
+  });
+
   it.each([
     ["is loading", engine(json({}, 503), json({ voices }))],
     ["says no JSON", engine(json(info), stream(Uint8Array.of(1)))],
