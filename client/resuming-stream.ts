@@ -107,6 +107,9 @@ export class ResumingStream {
   readonly #left = new AbortController();
   #connection: Connection | undefined;
   #isOver = false;
+  /** Tells this stream's attempts to connect from those of others, so that a late one does not take over its successor. */
+  readonly #name = Math.random().toString(36).slice(2);
+  #attempts = 0;
   /** The last seq that came, and the last that was acknowledged. */
   #received: number;
   #consumed: number;
@@ -174,6 +177,8 @@ export class ResumingStream {
   #connect(): Connection {
     const url = new URL(this.#wsUrl);
     if (this.#received > 0) url.searchParams.set("after", String(this.#received));
+    url.searchParams.set("client", this.#name);
+    url.searchParams.set("attempt", String(++this.#attempts));
     if (this.#options.onNotice) url.searchParams.set("notices", "1");
     const protocols = this.#options.binary ? [BINARY_SUBPROTOCOL] : [];
     // From an ack on, also of nothing, the gateway bounds what it sends to a reader that takes its time.

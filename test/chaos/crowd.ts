@@ -47,3 +47,15 @@ export async function expectOfEach(
   if (failures.length === 0) return;
   throw new Error(`${failures.length} of ${numbers.length} failed:\n${failures.slice(0, TOLD).join("\n")}`);
 }
+
+const running = new Map<string, Promise<unknown>>();
+
+/** Work of one key at a time: the others wait. */
+export async function alone<T>(key: string, work: () => Promise<T>): Promise<T> {
+  const mine = (running.get(key) ?? Promise.resolve()).then(work);
+  running.set(
+    key,
+    mine.catch(() => {}),
+  );
+  return mine;
+}

@@ -6,7 +6,7 @@ import { between, pick, type Random } from "../support/random.ts";
 import { createSession, longText } from "../support/session.ts";
 import { startWordEngine, type WordEngine } from "../fakes/word-engine.ts";
 import { compared, firstCensus, grown, lastCensus, type Census, type Household } from "./census.ts";
-import { expectOfEach } from "./crowd.ts";
+import { alone, expectOfEach } from "./crowd.ts";
 import { FaultProxy, FAULTS, type Fault, type FaultKind } from "./fault-proxy.ts";
 import { publish, Tallies } from "./figures.ts";
 import { CUTS, Line } from "./line.ts";
@@ -126,18 +126,6 @@ function planOf(kind: FaultKind, random: Random, spared: number, bodyBytes: numb
     return { kind, atByte: Math.floor(random() * bodyBytes * pick(random, [0.0005, 0.02, 1])) };
   });
   return { faults: [...Array.from({ length: between(random, 0, spared) }, () => undefined), ...faults], isForGood };
-}
-
-const running = new Map<string, Promise<unknown>>();
-
-/** Work of one key at a time: the others wait. */
-async function alone<T>(key: string, work: () => Promise<T>): Promise<T> {
-  const mine = (running.get(key) ?? Promise.resolve()).then(work);
-  running.set(
-    key,
-    mine.catch(() => {}),
-  );
-  return mine;
 }
 
 async function playThrough(key: string, { faults }: Plan, request: Request): Promise<{ heard: Heard; wsUrl: string }> {

@@ -178,6 +178,22 @@ describe("cancelling reaches the provider and the transcoder", () => {
     expect((await statusOf(gateway.url, id)).state).toBe("cancelled");
   });
 
+  it.each<Fault>(["stall_before_headers", "stall_after_audio"])(
+    "and so does a client of an engine that hangs (%s), once it has been away for too long",
+    async (fault) => {
+      engine.always = fault;
+      const { id, wsUrl } = await createSession(gateway.url, request);
+      const stream = new Stream(wsUrl);
+      while (engine.active === 0) await sleep(10);
+      stream.socket.terminate();
+      await expect.poll(() => statusOf(gateway.url, id)).not.toMatchObject({ state: "streaming" });
+      await expectNothingRunning();
+      const { counts } = await statusOf(gateway.url, id);
+      await sleep(500);
+      expect((await statusOf(gateway.url, id)).counts).toEqual(counts);
+    },
+  );
+
   it("and so does a client that vanishes and does not come back", async () => {
     const { id, wsUrl } = await createSession(gateway.url, {
       ...request,

@@ -1,12 +1,11 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startFakeEngine, type FakeEngine } from "../fakes/engine.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { startFakeEngine } from "../fakes/engine.ts";
 import { decodeStream } from "../support/decode-stream.ts";
-import { startGateway, type RunningGateway } from "../support/gateway.ts";
-import { startEspeakProcess, startTranscoderProcess, type RunningService } from "../support/processes.ts";
-import { createSession, expectComplete, play, post, sha256, statusOf, Stream } from "../support/session.ts";
+import { startEspeakProcess } from "../support/processes.ts";
+import { createSession, expectComplete, play, post, sha256, statusOf, type Stream } from "../support/session.ts";
+import { useTwoEngines } from "../support/two-engines.ts";
 import { rms } from "../transcoder/signal.ts";
 
 const FIRST = "The first sentence is here.";
@@ -15,35 +14,10 @@ const SECOND = "The second one follows it now.";
 const ESPEAK = { provider: "espeak", voice: "en-us" };
 const FAKE = { provider: "coqui_tts", voice: "fake" };
 
-let engine: FakeEngine;
-let transcoder: RunningService;
-let espeak: RunningService;
-
-beforeAll(async () => {
-  [engine, transcoder, espeak] = await Promise.all([startFakeEngine(), startTranscoderProcess(), startEspeakProcess()]);
-});
-
-afterAll(async () => {
-  await Promise.all([transcoder?.stop(), espeak?.stop(), engine?.stop()]);
-});
-
-beforeEach(() => {
-  Object.assign(engine, { faults: [], always: "none", texts: [], aborted: 0 });
-});
-
-const withGateway = (vars: () => Record<string, string | number>) => {
-  const running = {} as { url: string; gateway: RunningGateway };
-  beforeAll(async () => {
-    const upstreams = { COQUI_URL: engine.url, ESPEAK_URL: espeak.url, TRANSCODER_URL: transcoder.url };
-    running.gateway = await startGateway({ ...upstreams, ...vars() });
-    running.url = running.gateway.url;
-  });
-  afterAll(() => running.gateway?.stop());
-  return running;
-};
+const parts = useTwoEngines();
 
 describe("a voice that fails, with another to take over", () => {
-  const gateway = withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 1_000_000 }));
+  const gateway = parts.withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 1_000_000 }));
   const request = { ...FAKE, text: `${FIRST} ${SECOND}`, fallback: [ESPEAK], target_format: "pcm16" };
 
   async function heardMs(stream: Stream): Promise<number> {
@@ -58,11 +32,11 @@ describe("a voice that fails, with another to take over", () => {
   }
 
   it("is replaced before it has sounded: the whole text is heard, at the rate the stream began with", async () => {
-    engine.always = "fail_500";
+    parts.engine.always = "fail_500";
     const { id, wsUrl } = await createSession(gateway.url, request);
     const stream = await play(`${wsUrl}?notices=1`);
     expectComplete(stream);
-    expect(engine.texts).toEqual([FIRST, FIRST, FIRST]);
+    expect(parts.engine.texts).toEqual([FIRST, FIRST, FIRST]);
     expect(Math.abs((await heardMs(stream)) - (await espeakMs(request.text)))).toBeLessThan(30);
     const notice = { type: "notice", reason: "provider_failed", ...ESPEAK, pts_ms: 0, is_cut: false };
     expect(stream.notices).toEqual([{ ...notice, message: expect.stringContaining("coqui_tts failed") as unknown }]);
@@ -71,33 +45,33 @@ describe("a voice that fails, with another to take over", () => {
   });
 
   it("is replaced at the next sentence where it breaks off: nothing is heard twice", async () => {
-    engine.faults = ["cut_after_audio"];
+    parts.engine.faults = ["cut_after_audio"];
     const { wsUrl } = await createSession(gateway.url, request);
     const stream = await play(`${wsUrl}?notices=1`);
     expectComplete(stream);
-    expect(engine.texts).toEqual([FIRST]);
+    expect(parts.engine.texts).toEqual([FIRST]);
     const brokenOffMs = (FIRST.length * 50) / 2;
     expect(stream.notices).toMatchObject([{ ...ESPEAK, pts_ms: brokenOffMs, is_cut: true }]);
     expect(Math.abs((await heardMs(stream)) - brokenOffMs - (await espeakMs(SECOND)))).toBeLessThan(30);
   });
 
   it("in its last sentence leaves nothing to go on with: the stream ends with the error", async () => {
-    engine.faults = ["none", "cut_after_audio"];
+    parts.engine.faults = ["none", "cut_after_audio"];
     const { wsUrl } = await createSession(gateway.url, request);
     const stream = await play(`${wsUrl}?notices=1`);
     expect(stream.final).toMatchObject({ code: 502, reason: "provider_failed" });
-    expect([stream.notices, stream.closeCode, engine.texts]).toEqual([[], 1011, [FIRST, SECOND]]);
+    expect([stream.notices, stream.closeCode, parts.engine.texts]).toEqual([[], 1011, [FIRST, SECOND]]);
   });
 
   it("is not told of to a client that did not ask", async () => {
-    engine.always = "fail_500";
+    parts.engine.always = "fail_500";
     const stream = await play((await createSession(gateway.url, request)).wsUrl);
     expectComplete(stream);
     expect(stream.notices).toEqual([]);
   });
 
   it.each(["mp3", "opus", "flac", "wav"])("as %s is the same stream to a second listener", async (format) => {
-    engine.faults = ["cut_after_audio"];
+    parts.engine.faults = ["cut_after_audio"];
     const { wsUrl } = await createSession(gateway.url, { ...request, target_format: format, sample_rate_hz: 16_000 });
     const first = await play(`${wsUrl}?notices=1`);
     expectComplete(first);
@@ -108,16 +82,16 @@ describe("a voice that fails, with another to take over", () => {
   });
 
   it("and none of whose fallbacks can speak ends with the last one's error", async () => {
-    engine.always = "fail_500";
+    parts.engine.always = "fail_500";
     const fallback = [{ ...FAKE }, { provider: "espeak", voice: "en-us" }];
-    await espeak.stop();
+    await parts.espeak.stop();
     try {
       const stream = await play((await createSession(gateway.url, { ...request, fallback })).wsUrl);
       expect(stream.final).toMatchObject({ reason: "provider_failed" });
       expect(stream.final!.message).toContain("espeak");
       expect(stream.audio).toEqual([]);
     } finally {
-      espeak = await startEspeakProcess({ PORT: new URL(espeak.url).port });
+      parts.espeak = await startEspeakProcess({ PORT: new URL(parts.espeak.url).port });
     }
   });
 
@@ -143,7 +117,7 @@ describe("a provider that was never there", () => {
     await once(nobody, "listening");
     deadPort = (nobody.address() as AddressInfo).port;
   });
-  const gateway = withGateway(() => ({ COQUI_URL: `http://127.0.0.1:${deadPort}` }));
+  const gateway = parts.withGateway(() => ({ COQUI_URL: `http://127.0.0.1:${deadPort}` }));
 
   it("is replaced too", async () => {
     const { wsUrl } = await createSession(gateway.url, { ...FAKE, text: FIRST, fallback: [ESPEAK] });
@@ -170,105 +144,5 @@ describe("a provider that was never there", () => {
     expect(Math.abs(expectComplete(stream).duration_ms - spokenMs)).toBeLessThan(10);
     expect([late.texts, stream.notices]).toEqual([[FIRST, SECOND], []]);
     expect((await statusOf(gateway.url, id)).sample_rate_hz).toBe(22_050);
-  });
-});
-
-describe("a provider that the gateway has no key for", () => {
-  const gateway = withGateway(() => ({}));
-  const request = { ...FAKE, text: FIRST, target_format: "pcm16" };
-
-  it("is asked once: the log names it, its circuit is open for the others, and another voice can speak", async () => {
-    engine.always = "refuse_401";
-    const first = await play((await createSession(gateway.url, request)).wsUrl);
-    expect(first.final).toMatchObject({ code: 503, reason: "misconfigured" });
-    expect(first.closeCode).toBe(1011);
-    const { logs } = gateway.gateway;
-    await expect.poll(() => logs).toContainEqual(expect.objectContaining({ event: "circuit", to: "open" }));
-    const second = await play(
-      (await createSession(gateway.url, { ...request, fallback: [ESPEAK] })).wsUrl + "?notices=1",
-    );
-    expectComplete(second);
-    expect(second.notices).toMatchObject([{ reason: "circuit_open", ...ESPEAK }]);
-    expect(engine.texts).toEqual([FIRST]);
-    const named = logs.filter(({ event }) => event === "provider_misconfigured");
-    expect(named).toMatchObject([{ provider: "coqui_tts", status: 401 }]);
-    expect(JSON.stringify(logs)).not.toContain("as told");
-  });
-});
-
-describe("a text that an engine cannot speak", () => {
-  const gateway = withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 2 }));
-
-  it("ends its own session, and keeps nobody else from speaking", async () => {
-    engine.always = "not_this_text";
-    for (let i = 0; i < 4; i++) {
-      const stream = await play((await createSession(gateway.url, { ...FAKE, text: FIRST })).wsUrl);
-      expect(stream.final).toMatchObject({ code: 502, reason: "provider_failed" });
-    }
-    engine.always = "none";
-    expectComplete(await play((await createSession(gateway.url, { ...FAKE, text: FIRST })).wsUrl));
-  });
-});
-
-describe("a provider in trouble", () => {
-  const gateway = withGateway(() => ({ CIRCUIT_MINIMUM_CALLS: 6, CIRCUIT_OPEN_MS: 3_000, PROVIDER_ATTEMPTS: 1 }));
-  const request = { ...FAKE, text: FIRST, target_format: "pcm16" };
-  const readiness = async () => {
-    const response = await fetch(`${gateway.url}/readyz`);
-    const { upstreams } = (await response.json()) as { upstreams: Record<string, unknown> };
-    return { status: response.status, provider: upstreams.coqui_tts };
-  };
-
-  it("is asked no more, then probed by one session at a time, and serves again once it is well", async () => {
-    engine.always = "fail_500";
-    let stream: Stream;
-    do stream = await play((await createSession(gateway.url, request)).wsUrl);
-    while (stream.final!.reason === "provider_failed");
-    const asked = engine.texts.length;
-    expect(asked).toBeGreaterThanOrEqual(6);
-    expect(stream.final).toMatchObject({ code: 503, reason: "circuit_open" });
-    expect(stream.final!.retry_after_ms).toBeGreaterThan(0);
-    expect(stream.closeCode).toBe(1013);
-    expect(await readiness()).toEqual({
-      status: 503,
-      provider: { status: "down", reason: "circuit open", circuit: "open" },
-    });
-
-    const refused = await Promise.all(
-      Array.from({ length: 10 }, async () => play((await createSession(gateway.url, request)).wsUrl)),
-    );
-    expect(refused.every(({ final }) => final!.reason === "circuit_open")).toBe(true);
-    expect(engine.texts).toHaveLength(asked);
-
-    const fallback = [ESPEAK];
-    expectComplete(await play((await createSession(gateway.url, { ...request, fallback })).wsUrl));
-    expect(engine.texts).toHaveLength(asked);
-
-    // Its time comes; of many at once, one goes through. It fails, and the circuit is open for longer.
-    await sleep(3_500);
-    const probing = await Promise.all(
-      Array.from({ length: 10 }, async () => play((await createSession(gateway.url, request)).wsUrl)),
-    );
-    expect(probing.filter(({ final }) => final!.reason === "provider_failed")).toHaveLength(1);
-    expect(engine.texts).toHaveLength(asked + 1);
-
-    engine.always = "none";
-    let attempts = 0;
-    do {
-      await sleep(500);
-      stream = await play((await createSession(gateway.url, request)).wsUrl);
-      attempts++;
-    } while (stream.final!.type === "error" && attempts < 60);
-    expectComplete(stream);
-    expect(engine.texts).toHaveLength(asked + 2);
-    expect(await readiness()).toEqual({ status: 200, provider: { status: "ready", circuit: "closed" } });
-    const changes = gateway.gateway.logs.filter(({ event }) => event === "circuit").map(({ from, to }) => [from, to]);
-    expect(changes).toEqual([
-      ["closed", "open"],
-      ["open", "half_open"],
-      ["half_open", "open"],
-      ["open", "half_open"],
-      ["half_open", "closed"],
-    ]);
   });
 });

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 export interface RunningGateway {
   url: string;
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   containersConfig?: string;
   /** A configuration of wrangler's of another Worker, one without containers. */
   config?: string;
+  /** The entry of another Worker with the same configuration. */
+  main?: string;
   /** A folder that keeps the objects' storage, also when the gateway stops; without one there is a new one each time. */
   stateFolder?: string;
 }
@@ -48,7 +51,7 @@ export interface GatewayOptions {
 /** @param vars settings of worker/config/settings.ts, the addresses of upstreams among them. */
 export async function startGateway(
   vars: Record<string, string | number>,
-  { containersConfig, config = containersConfig, stateFolder }: GatewayOptions = {},
+  { containersConfig, config = containersConfig, main, stateFolder }: GatewayOptions = {},
 ): Promise<RunningGateway> {
   const port = await freePort();
   const state = stateFolder ?? (await mkdtemp(join(tmpdir(), "tts-gateway-")));
@@ -59,18 +62,22 @@ export async function startGateway(
     "--var",
     `${name}:${value}`,
   ]);
-  const child = spawn(process.execPath, ["node_modules/wrangler/bin/wrangler.js", "dev", ...args, ...settings], {
-    cwd: root,
-    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: true, // a process group of its own, so that workerd ends with it
-  });
+  const child = spawn(
+    process.execPath,
+    ["node_modules/wrangler/bin/wrangler.js", "dev", ...(main ? [main] : []), ...args, ...settings],
+    {
+      cwd: root,
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true, // a process group of its own, so that workerd ends with it
+    },
+  );
   const logs: Record<string, unknown>[] = [];
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       if (line.startsWith("{")) logs.push(JSON.parse(line) as Record<string, unknown>);
-      else output += `${line}\n`;
+      else output += `${stripVTControlCharacters(line)}\n`; // a build's errors are coloured whatever one asks for
     });
   }
   const url = `http://127.0.0.1:${port}`;

@@ -1,4 +1,5 @@
 /** A client of the gateway's contract, inside workerd: it shares no code with the gateway but the types of messages. */
+import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { concat } from "../unit/bytes.ts";
 import type {
@@ -55,6 +56,51 @@ export async function statusOf(id: string): Promise<any> {
 
 export function stubOf(id: string) {
   return env.SESSIONS.get(env.SESSIONS.idFromString(id));
+}
+
+/**
+ * A session whose voices before the last have a provider that is not there any more, so that each has to be replaced; with
+ * none before it, as `create` makes one.
+ */
+export async function createWithLostVoices(lost: readonly string[], voice: string, text: string): Promise<string> {
+  const id = env.SESSIONS.newUniqueId();
+  const speaks = { language: "en-US", rateHz: 16_000 };
+  const gone = lost.map((name) => ({ provider: "gone", voice: name, ...speaks }));
+  const [first, ...others] = [...gone, { provider: "mock_tone", voice, ...speaks }];
+  const format = { rateHz: 16_000, format: "pcm16", sampleRateHz: 16_000 } as const;
+  await env.SESSIONS.get(id).create({ voices: [first, ...others], text, maxChars: 2_000, region: "weur", ...format });
+  return id.toString();
+}
+
+interface Put {
+  key: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look at whatever is stored
+  value: any;
+  /** Whatever is said from now on leaves only when it is safe. */
+  isConfirmed: boolean;
+}
+
+/** Tells `see` of everything that the session's object writes; the write waits until it returns. */
+export async function watchWrites(id: string, see: (put: Put) => Promise<void> | void): Promise<void> {
+  await runInDurableObject(stubOf(id), (_, { storage }) => {
+    const put = storage.put.bind(storage) as (
+      key: string,
+      value: unknown,
+      options?: DurableObjectPutOptions,
+    ) => unknown;
+    Object.assign(storage, {
+      put: async (key: string, value: unknown, options?: DurableObjectPutOptions) => {
+        const seen = see({ key, value, isConfirmed: !options?.allowUnconfirmed });
+        if (seen) await seen;
+        return put(key, value, options);
+      },
+    });
+  });
+}
+
+/** The keys of everything that the session has stored. */
+export function keysOf(id: string): Promise<string[]> {
+  return runInDurableObject(stubOf(id), (_, { storage }) => Array.from(storage.kv.list(), ([key]) => key));
 }
 
 interface Audio {
@@ -161,15 +207,25 @@ export class Client {
 
 interface ConnectOptions {
   after?: number | string;
+  attempt?: number | string;
+  /** What it calls itself. */
+  client?: string;
+  /** Asks to be told of voice changes. */
+  notices?: boolean;
   protocols?: string;
   /** Acknowledges every message as it comes. */
   acks?: boolean;
 }
 
-export async function connect(id: string, { after, protocols, acks = false }: ConnectOptions = {}): Promise<Client> {
-  const query = after === undefined ? "" : `?after=${encodeURIComponent(after)}`;
+export async function connect(id: string, options: ConnectOptions = {}): Promise<Client> {
+  const { after, attempt, client, notices, protocols, acks = false } = options;
+  const query = new URLSearchParams();
+  if (after !== undefined) query.set("after", String(after));
+  if (attempt !== undefined) query.set("attempt", String(attempt));
+  if (client !== undefined) query.set("client", client);
+  if (notices) query.set("notices", "1");
   const headers = { upgrade: "websocket", ...(protocols && { "sec-websocket-protocol": protocols }) };
-  const response = await ask(`/v1/tts/stream/${id}${query}`, { headers });
+  const response = await ask(`/v1/tts/stream/${id}?${query.toString()}`, { headers });
   if (!response.webSocket) throw new Error(`the upgrade was answered with ${response.status}`);
   return new Client(response.webSocket, response.headers.get("sec-websocket-protocol"), acks);
 }

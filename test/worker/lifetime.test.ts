@@ -1,6 +1,6 @@
-import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ask, connect, create, listen, LONG_TEXT, pause, statusOf, stubOf } from "./client.ts";
+import { ask, connect, create, keysOf, listen, LONG_TEXT, pause, statusOf, stubOf } from "./client.ts";
 
 const MINUTES = 60_000;
 
@@ -12,10 +12,6 @@ const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 
 async function alarm(id: string): Promise<void> {
   expect(await runDurableObjectAlarm(stubOf(id))).toBe(true);
-}
-
-function keysOf(id: string): Promise<string[]> {
-  return runInDurableObject(stubOf(id), async (_, state) => [...(await state.storage.list()).keys()]);
 }
 
 async function expectForgotten(id: string): Promise<void> {
@@ -39,7 +35,7 @@ describe("a session nobody connects to", () => {
 });
 
 describe("an ended session", () => {
-  it("is forgotten after fifteen minutes with its tape, not before", async () => {
+  it("is forgotten after fifteen minutes with its audio, not before", async () => {
     const id = await create();
     await listen(id);
     expect((await keysOf(id)).length).toBeGreaterThan(1);
@@ -127,55 +123,8 @@ describe("a stream whose client is gone", () => {
     client.say({ type: "cancel" });
     await client.end();
   });
-});
 
-describe("a session whose object was lost", () => {
-  it("after its end plays the same messages again", async () => {
-    const id = await create({ text: LONG_TEXT.slice(0, 300) });
-    const whole = await listen(id);
-    await evictDurableObject(stubOf(id));
-    const again = await listen(id);
-    expect(again.audio).toEqual(whole.audio);
-    expect(again.finals).toEqual(whole.finals);
-    await evictDurableObject(stubOf(id));
-    expect((await listen(id, { after: 5 })).audio).toEqual(whole.audio.slice(5));
-    await evictDurableObject(stubOf(id));
-    expect((await listen(id, { after: whole.audio.length })).finals).toEqual(whole.finals);
-    expect(await statusOf(id)).toMatchObject({ state: "completed", counts: { messages: whole.audio.length } });
-  });
-
-  it("before its first connection is as it was", async () => {
-    const id = await create();
-    await evictDurableObject(stubOf(id));
-    expect((await listen(id)).finals[0]!.type).toBe("eos");
-  });
-
-  it("in the middle speaks on where its tape ended, the same to the byte", async () => {
-    const text = LONG_TEXT.slice(0, 600);
-    const whole = await listen(await create({ text }), { acks: true });
-    const id = await create({ text });
-    const client = await connect(id);
-    await client.until(({ audio }) => audio.length > 20);
-    await abortAllDurableObjects();
-    expect((await listen(id, { acks: true })).audio).toEqual(whole.audio);
-  });
-
-  it("in the middle goes on for a client that has all of its tape", async () => {
-    vi.useRealTimers(); // the paced voice goes by the clock
-    const id = await create({ text: LONG_TEXT, voice: "en-US-mock-paced" });
-    const client = await connect(id);
-    await client.until(({ audio }) => audio.length >= 30);
-    await abortAllDurableObjects();
-    const after = client.audio.length;
-    const back = await connect(id, { after });
-    await back.until(({ audio }) => audio.length >= 3);
-    expect(back.audio[0]!.seq).toBe(after + 1);
-    expect((await statusOf(id)).counts.messages).toBeGreaterThanOrEqual(after + 3);
-    back.say({ type: "cancel" });
-    await back.end();
-  });
-
-  it("in the middle, and whose client never comes back, is given up all the same", async () => {
+  it("is given up all the same when its object is lost and nobody comes back", async () => {
     const id = await create({ text: LONG_TEXT });
     const client = await connect(id);
     client.say({ type: "ack", seq: 0 });
@@ -189,5 +138,20 @@ describe("a session whose object was lost", () => {
     pass(15.1 * MINUTES);
     await alarm(id);
     await expectForgotten(id);
+  });
+
+  it("stops speaking: what the status counts stands still", async () => {
+    vi.useRealTimers();
+    const id = await create({ text: LONG_TEXT, voice: "en-US-mock-paced" });
+    const client = await connect(id);
+    await client.until(({ audio }) => audio.length > 3);
+    client.leave();
+    await client.closed;
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    pass(1.1 * MINUTES);
+    await alarm(id);
+    const before = [await statusOf(id), await keysOf(id)];
+    await pause(300);
+    expect([await statusOf(id), await keysOf(id)]).toEqual(before);
   });
 });

@@ -1,7 +1,7 @@
 /** One client's WebSocket: its window, and the framing of its protocol. */
 import type { Failure } from "../base/errors.ts";
 import type { Message } from "../message-log/message.ts";
-import type { Farewell, Framing, Notice, Opening, Outcome } from "./framing.ts";
+import type { Attempt, Farewell, Framing, Notice, Opening, Outcome } from "./framing.ts";
 import { SendWindow } from "./send-window.ts";
 
 /** A send or close that finds the client gone; its close event tells the session. */
@@ -24,7 +24,7 @@ export class Connection {
   readonly socket: WebSocket;
   readonly window: SendWindow;
   readonly framing: Framing;
-  readonly attempt: number | undefined;
+  readonly attempt: Attempt | undefined;
 
   constructor(socket: WebSocket, { after, attempt, framing }: Opening, windowBytes: number) {
     this.socket = socket;

@@ -42,12 +42,19 @@ export interface Framing {
   parse(data: string | ArrayBuffer): Verb;
 }
 
+/** One of the attempts of a client that counts them. */
+export interface Attempt {
+  /** What the client calls itself; empty: nothing. */
+  client: string;
+  number: number;
+}
+
 /** What a client asks for when it connects. */
 export interface Opening {
   /** The last message it has. */
   after: number;
-  /** Which of the client's own attempts this is; undefined: it does not count them. */
-  attempt: number | undefined;
+  /** Undefined: this client does not count its attempts. */
+  attempt: Attempt | undefined;
   framing: Framing;
 }
 

@@ -11,8 +11,8 @@ import { Connection } from "../delivery/connection.ts";
 import { Delivery } from "../delivery/delivery.ts";
 import type { Opening, Outcome, Protocol } from "../delivery/framing.ts";
 import { logStorage } from "../message-log/log-storage.ts";
-import type { VoiceChange } from "../message-log/row.ts";
 import { UNWRITTEN_MESSAGES } from "../message-log/message-log.ts";
+import type { VoiceChange } from "../message-log/row.ts";
 import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
@@ -98,11 +98,11 @@ export abstract class SessionObject extends DurableObject {
   #judge({ after, attempt }: Opening): void {
     const { outcome, sent } = this.#life;
     const successor = this.#delivery?.connection.attempt;
-    if (attempt !== undefined && successor !== undefined && attempt < successor) {
+    if (attempt && attempt.client === successor?.client && attempt.number < successor.number) {
       throw new GatewayError("taken_over", "a later attempt of this client is connected");
     }
-    if (outcome?.state === "cancelled") return; // whatever it has, only the error is left
-    const last = outcome ? this.#open().log.end.seq : Math.max(sent.seq, this.#mostSentBefore);
+    if (outcome && outcome.state !== "completed") return; // whatever it has, the error is left
+    const last = outcome?.seq ?? Math.max(sent.seq, this.#mostSentBefore);
     if (after > last) throw aboveLast(after, last);
   }
 
@@ -121,20 +121,21 @@ export abstract class SessionObject extends DurableObject {
   }
 
   async #serve(delivery: Delivery): Promise<void> {
-    const { outcome } = this.#life;
+    const { outcome: ended } = this.#life;
     const { connection } = delivery;
     try {
-      if (outcome?.state === "cancelled") return this.#detach((gone) => gone.end(outcome));
-      if (!outcome) this.#start();
+      if (ended?.state === "cancelled") return this.#detach((gone) => gone.end(ended));
+      if (!ended) this.#start();
+      else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
       for (const notice of this.#report().notices) connection.notify(notice);
       const end = await delivery.run();
       if (delivery !== this.#delivery) return;
-      if (end === "complete") await this.#conclude(this.#outcome(), delivery);
-      else if (end === "stalled") this.#detach((gone) => gone.close(CLOSE.tryLater, "stalled"));
-      else if (end === "beyond_end") {
-        const beyond = aboveLast(connection.window.sentSeq, this.#open().log.end.seq);
+      const outcome = this.#life.outcome ?? this.#outcome();
+      if (end === "stalled") this.#detach((gone) => gone.close(CLOSE.tryLater, "stalled"));
+      else if (end === "beyond_end" && outcome.state === "completed") {
+        const beyond = aboveLast(connection.window.sentSeq, outcome.seq);
         this.#detach((gone) => gone.refuse(beyond.failure));
-      }
+      } else if (end) await this.#conclude(outcome, delivery);
     } catch (error) {
       const failure = this.#failure(error);
       if (delivery !== this.#delivery) return;

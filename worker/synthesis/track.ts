@@ -78,8 +78,9 @@ export class Track {
     return this.#done + this.#index + 1;
   }
 
+  /** No segment follows that another voice could begin with. */
   get isLast(): boolean {
-    return this.#index === this.#segments.length - 1;
+    return this.#furthest === this.#segments.length - 1;
   }
 
   /** Some of the stream was recorded. */
@@ -107,7 +108,7 @@ export class Track {
     this.#taken += samples;
     if (!this.#isInSegment) this.#log.beginSegment({ textStart: this.segment!.start, pcmSample: this.#segmentStart });
     this.#isInSegment = true;
-    this.#keepWords();
+    this.#tellWords(Math.min(this.#segmentStart + this.#taken, this.#end));
     const data = pcm.subarray(
       Math.max(0, from) * BYTES_PER_SAMPLE,
       Math.max(0, Math.min(to, samples)) * BYTES_PER_SAMPLE,
@@ -123,10 +124,10 @@ export class Track {
     this.#words.push({ textStart, length, pcmSample: this.#segmentStart + sample });
   }
 
-  /** The segment is complete. Where it began and ended before a loss, it has that length again. */
+  /** The segment is complete. If it ended before a loss, it ends there again, and else behind all that was heard of it. */
   async endSegment(): Promise<void> {
-    this.#keepWords();
-    if (this.#end < Number.POSITIVE_INFINITY) await this.#silence(this.#end);
+    this.#tellWords(this.#end);
+    await this.#silence(Math.min(this.#end, Math.ceil(this.#log.pcmEnd)));
     this.#next();
   }
 
@@ -134,7 +135,7 @@ export class Track {
   async changeVoice(failure: Failure): Promise<void> {
     const isCut = this.#isInSegment;
     // Whatever was heard before a loss was heard: the voice that follows begins behind it.
-    for (const index of this.#knownStarts.keys()) this.#index = Math.max(this.#index, index);
+    this.#index = this.#furthest;
     await this.#silence(Math.ceil(this.#log.pcmEnd));
     if (isCut) this.#next();
     this.voice++;
@@ -148,16 +149,25 @@ export class Track {
     this.#log.counts.segments = this.#done + this.#index;
   }
 
-  /** Where the segment must end: where the next one is known to begin. */
-  get #end(): number {
-    return this.#knownStarts.get(this.#index + 1) ?? Number.POSITIVE_INFINITY;
+  /** Index of the last segment that was begun, before a loss or since. */
+  get #furthest(): number {
+    return Math.max(this.#index, ...this.#knownStarts.keys());
   }
 
-  #keepWords(): void {
-    for (const word of this.#words) this.#log.addWord(word);
-    const last = this.#words.at(-1);
-    if (last) this.#wordsEnd = last.textStart + last.length;
-    this.#words = [];
+  /** Where the segment must end: where the next one that has a sound is known to begin. */
+  get #end(): number {
+    const next = [...this.#knownStarts].find(([index]) => index > this.#index);
+    return next ? next[1] : Number.POSITIVE_INFINITY;
+  }
+
+  /** Tells the log the words that begin before sample `until`: a take may be cut off before it comes to the others. */
+  #tellWords(until: number): void {
+    const isThere = ({ pcmSample }: Word) => pcmSample < until;
+    for (const word of this.#words.filter(isThere)) {
+      this.#log.addWord(word);
+      this.#wordsEnd = word.textStart + word.length;
+    }
+    this.#words = this.#words.filter((word) => !isThere(word));
   }
 
   async #silence(until: number): Promise<void> {

@@ -45,6 +45,7 @@ export async function* encode(
   let { outputSample, lastPacket } = end;
   let delaySamples = 0;
   const inputSample = () => runUpStart(target, pcm.rateHz, outputSample);
+  // Nothing comes back for a run-up, which may be longer than what may be unanswered.
   pcm.answer(outputSample * pcmPerSample, inputSample());
   for (let attempts = ATTEMPTS; ;) {
     const from = outputSample;

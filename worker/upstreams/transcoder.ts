@@ -128,12 +128,13 @@ export async function* transcode(
     const expectAnswer = () => watchdog.expect(stallMs, () => new Error("it does not answer"));
     expectAnswer();
     for await (const envelope of decodeEnvelopes(body)) {
-      expectAnswer();
+      watchdog.rest(); // what it gave may lie here for as long as its reader has no room
       if (envelope.type === "audio") yield envelope;
       else if (envelope.type === "end") {
         if (envelope.error) throw new Error(`${envelope.error.reason}: ${envelope.error.message}`);
         return;
       } else if (envelope.event.type === "format") yield { type: "event", event: envelope.event };
+      expectAnswer();
     }
   } catch (error) {
     signal.throwIfAborted();

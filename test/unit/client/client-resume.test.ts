@@ -36,13 +36,25 @@ describe("a connection that is lost", () => {
     expect(text(chunks)).toEqual(expected(5));
     expect(end).toEqual(JSON.parse(eos(5)));
     expect(connectionsTo(gateway)).toEqual([
-      "/v1/tts/stream/id",
-      "/v1/tts/stream/id?after=2",
-      "/v1/tts/stream/id?after=4",
-      "/v1/tts/stream/id?after=5",
+      "/v1/tts/stream/id?attempt=1",
+      "/v1/tts/stream/id?after=2&attempt=2",
+      "/v1/tts/stream/id?after=4&attempt=3",
+      "/v1/tts/stream/id?after=5&attempt=4",
     ]);
     expect(gateway.heard).not.toContain(CANCEL);
     expect(gateway.heard).not.toContain(DELETE);
+  });
+
+  it("is resumed as a further attempt of the same client, which another stream's attempts are not", async () => {
+    serveInPortions(gateway, 3, 2, (socket) => socket.close(1012));
+    await wholeStream(gateway.wsUrl);
+    await wholeStream(gateway.wsUrl, { after: 2 });
+    const [first, second, third, other] = gateway.clients;
+    expect(first).toMatch(/^\w{8,}$/);
+    expect([second, third]).toEqual([first, first]);
+    expect(other).toMatch(/^\w{8,}$/);
+    expect(other).not.toBe(first);
+    expect(connectionsTo(gateway)[3]).toBe("/v1/tts/stream/id?after=2&attempt=1");
   });
 
   it("is resumed when it just ended, with what had come before", async () => {

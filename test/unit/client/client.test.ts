@@ -25,7 +25,7 @@ describe("the client's stream", () => {
     expect(text(chunks)).toEqual(["audio 1", "audio 2", "audio 3"]);
     expect(chunks.map(({ ptsMs }) => ptsMs)).toEqual([10, 20, 30]);
     expect(end).toEqual(JSON.parse(eos(3)));
-    expect(gateway.heard[0]).toBe("/v1/tts/stream/id");
+    expect(gateway.heard[0]).toBe("/v1/tts/stream/id?attempt=1");
     expect(gateway.heard.slice(1)).toEqual([0, 1, 2, 3].map((seq) => `{"type":"ack","seq":${seq}}`));
   });
 
@@ -79,7 +79,7 @@ describe("the client's stream", () => {
       socket.send(eos(8));
     };
     const { chunks } = await heardStream({ after: 7 });
-    expect(gateway.heard[0]).toBe("/v1/tts/stream/id?after=7");
+    expect(gateway.heard[0]).toBe("/v1/tts/stream/id?after=7&attempt=1");
     expect(chunks.map(({ seq }) => seq)).toEqual([8]);
   });
 
@@ -128,7 +128,7 @@ describe("the client's stream", () => {
     const onNotice = vi.fn<(notice: unknown) => void>();
     expect(text((await heardStream({ onNotice })).chunks)).toEqual(["audio 1"]);
     expect(onNotice.mock.calls).toEqual([[notice]]);
-    expect(gateway.heard[0]).toBe("/v1/tts/stream/id?notices=1");
+    expect(gateway.heard[0]).toBe("/v1/tts/stream/id?attempt=1&notices=1");
   });
 
   it("cancels the session when its reader leaves early", async () => {

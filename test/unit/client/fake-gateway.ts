@@ -11,8 +11,10 @@ export const eos = (seq: number) => JSON.stringify({ type: "eos", seq, duration_
 
 export interface FakeGateway {
   wsUrl: string;
-  /** What clients asked for and said, in order: "/path" of a connection, messages, "METHOD /path". */
+  /** What clients asked for and said, in order: "/path" of a connection without its `client`, messages, "METHOD /path". */
   heard: string[];
+  /** The `client` of each connection. */
+  clients: (string | null)[];
   /** How it serves a connection: `after` is what was asked for, `nth` counts from 1. */
   serve: (socket: ServerSocket, connection: { after: number; nth: number }) => void;
   /** Connections that are open. */
@@ -28,9 +30,12 @@ export async function fakeGateway(): Promise<FakeGateway> {
   const sockets = new WebSocketServer({ server: http });
   let nth = 0;
   sockets.on("connection", (socket, request) => {
-    gateway.heard.push(request.url!);
+    const url = new URL(request.url!, "ws://gateway");
+    gateway.clients.push(url.searchParams.get("client"));
+    url.searchParams.delete("client");
+    gateway.heard.push(url.pathname + url.search);
     socket.on("message", (data: Buffer) => gateway.heard.push(data.toString()));
-    const after = Number(new URL(request.url!, "ws://gateway").searchParams.get("after"));
+    const after = Number(url.searchParams.get("after"));
     gateway.serve(socket, { after, nth: ++nth });
   });
   await new Promise<void>((resolve) => {
@@ -39,6 +44,7 @@ export async function fakeGateway(): Promise<FakeGateway> {
   const gateway: FakeGateway = {
     wsUrl: `ws://127.0.0.1:${(http.address() as AddressInfo).port}/v1/tts/stream/id`,
     heard: [],
+    clients: [],
     serve: () => {},
     get open() {
       return sockets.clients.size;

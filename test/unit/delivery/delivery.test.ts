@@ -62,6 +62,7 @@ describe("a delivery", () => {
     const { end } = deliver(client, stored);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(client.got).toEqual([1, 2, 3]);
+    expect(stored.rows).toHaveLength(1); // what was sent is written soon, though the log has not ended
     stored.append(2);
     await vi.advanceTimersByTimeAsync(0);
     expect(client.got).toEqual(numbers(1, 5));

@@ -15,7 +15,8 @@ describe("a session is given up", () => {
   });
 
   it("never while its client is there: it is looked at again later", () => {
-    expect(dueAt(started, lifetimes, 5_000)).toBe(5_060);
+    expect(dueAt(started, lifetimes, 5_000)).toBe(5_000 + 600_000);
+    expect(dueAt(started, { ...lifetimes, graceMs: 900_000 }, 5_000)).toBe(5_000 + 900_000);
   });
 
   it("some time after it ended, whatever was before", () => {

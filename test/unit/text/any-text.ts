@@ -8,7 +8,7 @@ export const texts = (text: string, language = "en", maxChars = 2_000) =>
 export const bare = (text: string) => text.replaceAll(/\s/gu, "");
 
 /** A line break in mid-sentence is told as a space. */
-export const asSpaces = (text: string) => text.replaceAll(/[\n\r]/g, " ");
+export const asSpaces = (text: string) => text.replaceAll(/[\n\r\u0085\u2028\u2029]/g, " ");
 
 export const anyText = fc
   .array(

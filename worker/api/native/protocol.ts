@@ -21,10 +21,10 @@ export const nativeProtocol: Protocol = {
     const { searchParams } = new URL(request.url);
     const after = seqSchema.safeParse(searchParams.get("after") ?? "0");
     if (!after.success) throw new GatewayError("invalid_after", "after must be the seq of an audio message, or 0");
-    const attempt = seqSchema.safeParse(searchParams.get("attempt"));
+    const { data: number } = seqSchema.safeParse(searchParams.get("attempt"));
     return {
       after: after.data,
-      attempt: attempt.data,
+      attempt: number === undefined ? undefined : { client: searchParams.get("client") ?? "", number },
       framing: new NativeFraming(offersBinary(request), searchParams.get("notices") === "1"),
     };
   },
