@@ -63,6 +63,7 @@ it("npm run speak explains itself, and what is wrong", async () => {
     [["Hello", "--voice", "en-US"], /did you mean en-us\?/],
     [["Hello", "--voice", "de-DE"], /did you mean .*\bde\b.*\?/],
     [["Hello", "--voice", "german"], /did you mean .*\bde\b.*\?/],
+    [["東京", "--voice", "ja"], /nothing_to_speak: text: voice ja cannot read it; it reads .*Hira, /],
     [["Hello", "--rate", "1"], /sample_rate_hz: 1 is not possible/],
     [["Hello", "--url", "http://127.0.0.1:9"], /npm start/],
     [["Hello", "--wrong"], /--wrong/],
