@@ -2,8 +2,10 @@
 
 /** Whether `code` is a script that Unicode knows. */
 export function isScript(code: string): boolean {
+  if (!/^\p{Lu}\p{Ll}{3}$/u.test(code)) return false;
   try {
-    return /^\p{Lu}\p{Ll}{3}$/u.test(code) && new RegExp(`\\p{scx=${code}}`, "u") !== undefined;
+    new RegExp(`\\p{scx=${code}}`, "u").test("");
+    return true;
   } catch {
     return false;
   }
