@@ -19,10 +19,11 @@ export class Session extends SessionObject {
 
 const app = new Hono<{ Bindings: Env }>();
 
+const allowAnyOrigin = cors({ origin: "*", exposeHeaders: ["Retry-After"] });
+
 app.use(logRequests);
-// Not on the stream: an upgrade's headers are immutable, and browsers ask no leave for a WebSocket.
-for (const path of ["/v1/tts/sessions/*", "/v1/voices", "/healthz", "/readyz"])
-  app.use(path, cors({ origin: "*", exposeHeaders: ["Retry-After"] }));
+// Not for an upgrade: its answer's headers are immutable, and browsers ask no leave for a WebSocket.
+app.use((c, next) => (c.req.header("upgrade") ? next() : allowAnyOrigin(c, next)));
 
 app.post("/v1/tts/sessions", limitBody, createSession);
 app.get("/v1/tts/sessions/:id", getSession);

@@ -33,7 +33,8 @@ async function startProcess(file: string, env: Record<string, string> = {}): Pro
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
-    child.kill("SIGKILL");
+    const started = await descendants(child.pid!);
+    for (const { pid } of [{ pid: child.pid! }, ...started]) process.kill(pid, "SIGKILL");
     await exited;
   };
   return { url, child, stop };

@@ -205,7 +205,7 @@ async function catalog(answer: Answer, signal = never) {
 describe("an engine's catalog", () => {
   const voices = [
     { id: "a", name: "Anna", language: "en-us", languages: ["en_GB", "en-us", "!"], extra: 1 },
-    { id: "b", language: "de" },
+    { id: "b", language: "de", scripts: ["Latn", "Nonsense", "Xxxx", "Grek"] },
     { id: "c", language: "no language at all" },
   ];
   const info = { sample_rate: 22_050, max_chars: 400, engine: "fake" };
@@ -214,11 +214,19 @@ describe("an engine's catalog", () => {
     expect(await catalog(engine(json(info), json({ voices })))).toEqual({
       voices: [
         { id: "a", name: "Anna", languages: ["en-US", "en-GB"] },
-        { id: "b", name: "b", languages: ["de"] },
+        { id: "b", name: "b", languages: ["de"], scripts: ["Latn", "Grek"] },
       ],
       sampleRateHz: 22_050,
       maxChars: 400,
     });
+  });
+
+  it("begins with the voice that the gateway is set up with, and keeps the engine's order otherwise", async () => {
+    await using server = await fakeServer(engine(json(info), json({ voices })));
+    const ids = async (firstVoice: string) =>
+      (await new EngineProvider("fake", server, firstVoice).catalog(never)).voices.map(({ id }) => id);
+    expect(await ids("b")).toEqual(["b", "a"]);
+    expect(await ids("nobody")).toEqual(["a", "b"]);
   });
 
   it.each([
