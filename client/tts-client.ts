@@ -53,7 +53,7 @@ export class TtsClient {
   }
 
   /**
-   * Asks for speech, which begins when {@link stream} connects to the `ws_url` of the answer.
+   * Asks for speech, which begins when `stream` connects to the `ws_url` of the answer.
    * @throws TtsError, and the signal's reason.
    */
   async createSession(request: CreateSessionRequest, signal?: AbortSignal): Promise<CreateSessionResponse> {
@@ -98,7 +98,7 @@ export class TtsClient {
    * The audio of a session as it is made, each chunk once and in order: over a connection that is lost it goes on as soon
    * as there is another. Every chunk is acknowledged when the next one is asked for, so that the gateway sends no faster
    * than it is consumed. Leaving the loop early cancels the session.
-   * @param wsUrl the `ws_url` of {@link createSession}'s answer.
+   * @param wsUrl the `ws_url` of `createSession`'s answer.
    * @returns the sums of the whole stream; a `for await` loop drops them.
    * @throws TtsError, and the signal's reason. After `connection_lost` the session may still be there: `after` goes on.
    */
@@ -122,7 +122,7 @@ export class TtsClient {
   }
 
   /**
-   * Speaks a text: {@link createSession} and {@link stream} in one.
+   * Speaks a text: `createSession` and `stream` in one.
    * @throws TtsError, and the signal's reason.
    */
   async *speak(

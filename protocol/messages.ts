@@ -160,7 +160,7 @@ export interface ErrorMessage {
   retry_after_ms?: number;
 }
 
-/** Another voice goes on; only for a client that connects with `?notices=1`. */
+/** Another voice goes on; said only to a client that connects with `?notices=1`, as the library does for `onNotice`. */
 export interface NoticeMessage extends VoiceChoice {
   /** Tells it from the other messages. */
   type: "notice";

@@ -6,7 +6,7 @@ import type { ErrorReason } from "../../protocol/errors.ts";
  */
 export type ClientReason = "unreachable" | "connection_lost" | "http_error";
 
-/** Why there is no speech, or no more of it: what the gateway said, or what the client found. */
+/** Why there is no speech, or no more of it: what the gateway said, or what the client found. Its `message` is for people. */
 export class TtsError extends Error {
   /** `TtsError`, also where code was minified. */
   override name = "TtsError";
@@ -19,7 +19,7 @@ export class TtsError extends Error {
   /** When to ask again, in ms from now; undefined where that is no help. */
   readonly retryAfterMs: number | undefined;
 
-  /** @internal The client makes them. */
+  /** The client makes them; a test of your own may. */
   constructor(
     code: number,
     reason: TtsError["reason"],
