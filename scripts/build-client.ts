@@ -3,7 +3,7 @@
  * --package (npm pack does it) also what the npm package has: the same readable, and its types.
  */
 import { execFileSync } from "node:child_process";
-import { copyFile, glob, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -36,16 +36,12 @@ async function replace(name: string, text: string): Promise<void> {
   await rename(draft, path);
 }
 
-/** tsc leaves the imports as they are, and in a package the compiler looks for no .ts behind a .d.ts. */
 async function emitTypes(): Promise<void> {
-  await rm(join(DIST, "types"), { recursive: true, force: true });
-  const emit = ["--noEmit", "false", "--declaration", "--emitDeclarationOnly"];
+  const types = join(DIST, "types");
+  await rm(types, { recursive: true, force: true });
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", "client", ...emit, "--outDir", join(DIST, "types")], { cwd: ROOT });
-  for await (const file of glob("types/**/*.d.ts", { cwd: DIST })) {
-    const text = await readFile(join(DIST, file), "utf8");
-    await writeFile(join(DIST, file), text.replaceAll(/(from ".*)\.ts"/g, '$1.js"'));
-  }
+  const emit = ["--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", types];
+  execFileSync(process.execPath, [tsc, "-p", "client", ...emit], { cwd: ROOT });
 }
 
 await mkdir(DIST, { recursive: true });
