@@ -6,7 +6,7 @@ import { logRequests, logBug } from "./base/log.ts";
 import { getReadiness } from "./api/native/readiness.ts";
 import { cancelSession, createSession, getSession, limitBody, openStream } from "./api/native/sessions.ts";
 import { listVoices } from "./api/native/voices.ts";
-import { nativeProtocol } from "./api/native/protocol.ts";
+import { nativeProtocol } from "./api/native/upgrade.ts";
 import { SessionObject } from "./session/session.ts";
 
 export { CircuitBreaker } from "./breaker/circuit-breaker.ts";

@@ -24,7 +24,7 @@ export interface Session {
   isStreaming: boolean;
   /** Messages heard so far. */
   messages: number;
-  /** The listener waits so long after each message, in ms. */
+  /** The listener waits so long after each message, in ms; after the kill no more. */
   paceMs: number;
   heard: Promise<Heard>;
 }
@@ -108,6 +108,7 @@ export async function wave(options: WaveOptions, ends: Tallies, random: Random):
   if (missed > 0) throw new Error(`${missed} sessions were not in mid-stream`);
   const messages = sessions.map((session) => session.messages);
   await gateway.kill(victim);
+  for (const session of sessions) session.paceMs = 0;
   const problems: string[] = [];
   const judged = sessions.map(async (session, i) => {
     const { request, wsUrl } = session;

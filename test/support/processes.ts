@@ -61,3 +61,10 @@ export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
 }
+
+/** Memory of the workerd processes that `pid` has started, in bytes: wrangler runs one of its own in front of the Worker's. */
+export async function workerdBytes(pid: number): Promise<number> {
+  const processes = (await descendants(pid)).filter(({ command }) => /workerd.* serve /.test(command));
+  const sizes = await Promise.all(processes.map((one) => residentBytes(one.pid)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FORMATS } from "../../protocol/formats.ts";
-import { CLOSE } from "../../protocol/messages.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
 import { parseConfig, SETTING_NAMES } from "../../worker/config/settings.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

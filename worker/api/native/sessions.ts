@@ -6,7 +6,7 @@ import { regionOf } from "../../upstreams/region.ts";
 import { GatewayError, unknownSession } from "../../base/errors.ts";
 import { logBug } from "../../base/log.ts";
 import { lastKnownCatalogs } from "../../providers/catalogs.ts";
-import { nativeProtocol } from "./protocol.ts";
+import { nativeProtocol } from "./upgrade.ts";
 import { sessionStatus } from "./status.ts";
 import { createSessionSchema, parse, type CreateSessionBody } from "./schemas.ts";
 import { config } from "../../config/config.ts";
