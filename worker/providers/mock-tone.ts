@@ -16,12 +16,8 @@ const MS_PER_CHAR = 65;
 /** A third of full scale. */
 const AMPLITUDE = 0x2aaa;
 
-/** Audio of the first pieces of an utterance, and of all that follow, in samples: 20 to 100 ms. */
-const FIRST_PIECES_SAMPLES = [320, 320, 640, 960, 1280] as const;
-const PIECE_SAMPLES = 1600;
-
-/** A paced voice gives a piece when the first 20 ms of it would have been spoken. */
-const PACED_SAMPLES = 320;
+/** Audio of one piece, in samples: a paced voice's come every 20 ms, so that none of its audio waits for long. */
+const PIECE_SAMPLES = { paced: SAMPLE_RATE_HZ / 50, unpaced: SAMPLE_RATE_HZ / 10 } as const;
 
 /** Pieces made before other work of the isolate gets its turn: a second of audio. */
 const PIECES_PER_TURN = 10;
@@ -62,7 +58,7 @@ function onePeriod(period: number): Int16Array {
 /** The periods of every note, repeated for longer than a piece: pieces are copied out of them. */
 const WAVES: ReadonlyMap<number, Int16Array> = new Map(
   PERIODS.map((period) => {
-    const wave = new Int16Array(period * Math.ceil(PIECE_SAMPLES / period + 1));
+    const wave = new Int16Array(period * Math.ceil(PIECE_SAMPLES.unpaced / period + 1));
     for (let at = 0; at < wave.length; at += period) wave.set(onePeriod(period), at);
     return [period, wave];
   }),
@@ -96,7 +92,8 @@ export class MockTone implements Provider {
     /** Samples in the pieces before. */
     let samples = 0;
     let pieces = 0;
-    let piece = new Int16Array(FIRST_PIECES_SAMPLES[0]);
+    const pieceSamples = voice.paced ? PIECE_SAMPLES.paced : PIECE_SAMPLES.unpaced;
+    let piece = new Int16Array(pieceSamples);
     let filled = 0;
     for (const { segment, index, isWordLike } of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) {
       if (!isWordLike) continue;
@@ -109,16 +106,18 @@ export class MockTone implements Provider {
         at += count;
         filled += count;
         if (filled < piece.length) continue;
-        if (voice.paced) await spokenAt(samples + PACED_SAMPLES);
+        if (voice.paced) await spokenAt(samples + filled);
         else if (pieces % PIECES_PER_TURN === 0) await pause(0);
         signal.throwIfAborted();
         yield audioPiece(piece);
         samples += filled;
-        piece = new Int16Array(FIRST_PIECES_SAMPLES[++pieces] ?? PIECE_SAMPLES);
+        piece = new Int16Array(pieceSamples);
+        pieces++;
         filled = 0;
       }
     }
-    if (filled > 0) yield audioPiece(piece.subarray(0, filled));
+    if (filled === 0) return;
     if (voice.paced) await spokenAt(samples + filled);
+    yield audioPiece(piece.subarray(0, filled));
   }
 }

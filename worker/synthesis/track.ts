@@ -90,7 +90,7 @@ export class Track {
 
   /** Some of {@link segment} was recorded, by this object or by one that was lost. */
   get isInSegment(): boolean {
-    return this.#isInSegment;
+    return this.#isInSegment || this.#furthest > this.#index;
   }
 
   /** Another take of {@link segment} begins; what was recorded of it is skipped. */
@@ -133,7 +133,7 @@ export class Track {
 
   /** The next voice goes on: with the segment, or behind it if a part of it was recorded and cannot be spoken again. */
   async changeVoice(failure: Failure): Promise<void> {
-    const isCut = this.#isInSegment;
+    const isCut = this.isInSegment;
     // Whatever was heard before a loss was heard: the voice that follows begins behind it.
     this.#index = this.#furthest;
     await this.#silence(Math.ceil(this.#log.pcmEnd));
