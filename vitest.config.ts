@@ -23,6 +23,7 @@ const worker = {
       miniflare: {
         bindings: {
           CONTAINERS: "off",
+          TRUST_PROXY: "on",
           MAX_TEXT_CHARS: "5000",
           STALL_TIMEOUT_MS: "1000",
           TRANSCODER_WAIT_MS: "300",

@@ -5,8 +5,8 @@
  * done before an encoder could go on in the middle.
  */
 import { encodedRate, FORMATS, resumePoint, type AudioFormat } from "../protocol/formats.ts";
-import { messageEnd } from "../protocol/message-borders.ts";
-import { parseSettings } from "../transcoder/settings.ts";
+import { messageEnd } from "../protocol/message-size.ts";
+import { parseSettings } from "../transcoder/query.ts";
 import { StreamEncoder } from "../transcoder/stream-encoder.ts";
 import { bytesOf } from "../test/transcoder/seam.ts";
 import { glide } from "../test/transcoder/signal.ts";

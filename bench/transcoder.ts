@@ -6,7 +6,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { FORMATS, isAudioFormat, type AudioFormat } from "../protocol/formats.ts";
-import { parseSettings } from "../transcoder/settings.ts";
+import { parseSettings } from "../transcoder/query.ts";
 import { StreamEncoder } from "../transcoder/stream-encoder.ts";
 
 const INPUT_HZ = 22_050;

@@ -1,4 +1,5 @@
-import { CLOSE, type ClientMessage } from "../protocol/messages.ts";
+import { CLOSE } from "../protocol/close-codes.ts";
+import { type ClientMessage } from "../protocol/messages.ts";
 import { Queue } from "./queue.ts";
 
 export interface ConnectionTimeouts {

@@ -1,10 +1,9 @@
 /** One session's audio, over as many connections as it takes. */
+import { CLOSE, RESUMABLE_CLOSE_CODES } from "../protocol/close-codes.ts";
 import {
   BINARY_HEADER_BYTES,
   BINARY_SUBPROTOCOL,
-  CLOSE,
   RESTARTING,
-  RESUMABLE_CLOSE_CODES,
   type EndOfStreamMessage,
   type NoticeMessage,
   type ServerMessage,

@@ -1,12 +1,11 @@
 /** The command line: speaks a text through a running gateway, into a file or to standard output. */
 import { once } from "node:events";
-import { createWriteStream, type WriteStream } from "node:fs";
-import { open, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { text as readText } from "node:stream/consumers";
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 import { FORMAT_TRAITS, FORMATS, isAudioFormat, type AudioFormat } from "../protocol/formats.ts";
-import { setWavLength, WAV_HEADER_BYTES } from "../protocol/wav.ts";
+import { languagesMatch } from "../protocol/language.ts";
+import { endingsOf, openFile, tellLength } from "./audio-file.ts";
 import { TtsClient, TtsError, type Voice } from "./tts-client.ts";
 
 const HELP = `Speaks a text through a running gateway (npm start), while it is being synthesised.
@@ -31,22 +30,31 @@ const HELP = `Speaks a text through a running gateway (npm start), while it is b
 
 class UsageError extends Error {}
 
+const OPTIONS = {
+  voice: { type: "string", short: "v", default: "en-us" },
+  provider: { type: "string", short: "p" },
+  language: { type: "string", short: "l" },
+  format: { type: "string", short: "f" },
+  rate: { type: "string", short: "r" },
+  fallback: { type: "string", multiple: true, default: [] },
+  output: { type: "string", short: "o" },
+  url: { type: "string", default: process.env.GATEWAY_URL ?? "http://localhost:8787" },
+  list: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} satisfies ParseArgsConfig["options"];
+
+/** npm keeps options for itself when there is no `--` before them, and leaves nothing of them but variables. */
+function refuseSwallowedOptions(): void {
+  if (process.env.npm_lifecycle_event !== "speak") return;
+  const taken = [...Object.keys(OPTIONS), "o"].find((name) => process.env[`npm_config_${name}`] !== undefined);
+  if (taken === undefined) return;
+  const option = taken.length === 1 ? `-${taken}` : `--${taken}`;
+  throw new UsageError(`npm took ${option} for itself; put -- before the text: npm run speak -- "Hello" ${option} ...`);
+}
+
 function parseCommandLine() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      voice: { type: "string", short: "v", default: "en-us" },
-      provider: { type: "string", short: "p" },
-      language: { type: "string", short: "l" },
-      format: { type: "string", short: "f" },
-      rate: { type: "string", short: "r" },
-      fallback: { type: "string", multiple: true, default: [] },
-      output: { type: "string", short: "o" },
-      url: { type: "string", default: process.env.GATEWAY_URL ?? "http://localhost:8787" },
-      list: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
+  refuseSwallowedOptions();
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: OPTIONS });
   return { ...values, positionals };
 }
 
@@ -58,18 +66,36 @@ function chooseFormat({ format, output = "" }: Arguments): AudioFormat {
     throw new UsageError(`--format ${format}: choose one of ${FORMATS.join(", ")}`);
   }
   const ending = extname(output).slice(1).toLowerCase();
-  const extensions = FORMATS.map((name) => FORMAT_TRAITS[name].extension);
-  const byEnding = FORMATS.find((name, i) => extensions[i] === ending || name === ending);
-  if (byEnding || ending === "") return byEnding ?? "mp3";
-  throw new UsageError(`-o ${output}: end it in .${extensions.join(", .")}, or choose a --format`);
+  if (ending === "") return "mp3";
+  const byEnding = FORMATS.find((name) => endingsOf(name).includes(ending));
+  if (byEnding) return byEnding;
+  throw new UsageError(`-o ${output}: end it in .${FORMATS.flatMap(endingsOf).join(", .")}, or choose a --format`);
 }
 
 async function chooseProvider(client: TtsClient, { provider, voice }: Arguments): Promise<string> {
   if (provider) return provider;
   const voices = await client.voices();
   const match = voices.find(({ id }) => id === voice);
-  if (!match) throw new UsageError(`no provider has a voice ${voice}; --list shows what there is`);
-  return match.provider;
+  if (match) return match.provider;
+  const near = similarVoices(voices, voice);
+  const hint =
+    near.length > 0 ? `did you mean ${near.join(", ")}? --list shows them all` : "--list shows what there is";
+  throw new UsageError(`no provider has a voice ${voice}; ${hint}`);
+}
+
+/** A hint names so many voices at most. */
+const HINTS = 3;
+
+/** Ids that differ in their capitals alone; else of voices that speak the language, or have the name, that was given. */
+function similarVoices(voices: readonly Voice[], asked: string): string[] {
+  const wanted = asked.toLowerCase().replaceAll("_", "-");
+  const tests: ((voice: Voice) => boolean)[] = [
+    ({ id }) => id.toLowerCase() === wanted,
+    ({ language }) => languagesMatch(language.toLowerCase(), wanted),
+    ({ name }) => name.toLowerCase().includes(wanted),
+  ];
+  const found = tests.map((test) => voices.filter(test)).find((matches) => matches.length > 0) ?? [];
+  return found.slice(0, HINTS).map(({ id }) => id);
 }
 
 function printVoices(voices: readonly Voice[]): void {
@@ -150,27 +176,13 @@ async function speak(client: TtsClient, args: Arguments, text: string): Promise<
     if (!sink.write(audio)) await once(sink, "drain");
   }
   progress.update(next.value.duration_ms, 0);
-  if (sink !== process.stdout) await once(sink.end(), "close");
-  if (sink !== process.stdout && format === "wav") await tellLength(output);
+  if (sink === process.stdout) {
+    await new Promise((resolve) => process.stdout.write("", resolve)); // it is all out, or its error was heard
+  } else {
+    await once(sink.end(), "close");
+    if (format === "wav") await tellLength(output);
+  }
   progress.finish(output === "-" ? "standard output" : output);
-}
-
-/** A file that can be written to, or the error that says why not. */
-async function openFile(path: string): Promise<WriteStream> {
-  const file = createWriteStream(path);
-  await once(file, "open");
-  return file;
-}
-
-/** Puts its true length into a WAV file, which the stream could not know; a pipe or a device keeps none. */
-async function tellLength(path: string): Promise<void> {
-  const stats = await stat(path);
-  if (!stats.isFile()) return;
-  await using file = await open(path, "r+");
-  const header = new Uint8Array(WAV_HEADER_BYTES);
-  await file.read(header, 0, header.length, 0);
-  setWavLength(header, stats.size);
-  await file.write(header, 0, header.length, 0);
 }
 
 /** Ctrl-C, so that nothing goes on speaking to nobody. */
@@ -205,8 +217,9 @@ function explain(error: unknown): string {
 }
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") console.error(`standard output: ${error.message}`);
-  process.exit(error.code === "EPIPE" ? 0 : 1); // the player that was piped to has closed
+  const why = error.code === "EPIPE" ? "the program that reads it is not there, or has ended" : error.message;
+  console.error(`standard output: ${why}; not everything was written`);
+  process.exit(1);
 });
 main().catch((error: unknown) => {
   console.error(explain(error));

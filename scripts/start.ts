@@ -37,6 +37,13 @@ async function freePort(): Promise<number> {
   return (await tryPort(0))!;
 }
 
+/** A second gateway must not share the first one's sessions: both would write to the same files. */
+function busyPort(port: number): string {
+  const other = port < 65_535 ? port + 1 : port - 1;
+  return `port ${port} is in use. A gateway beside that one needs a port and a folder for its sessions of its own:
+  PORT=${other} STATE_DIR=.wrangler/state-${other} npm start`;
+}
+
 function service(name: string, folder: string, port: number): Part {
   return {
     name,
@@ -72,7 +79,7 @@ async function main(): Promise<void> {
   if (process.argv.includes("--help")) return void process.stdout.write(HELP);
   const port = Number(process.env.PORT ?? 8787);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`PORT=${process.env.PORT} is no port`);
-  if (!(await tryPort(port))) throw new Error(`port ${port} is in use; choose another: PORT=${port + 1} npm start`);
+  if (!(await tryPort(port))) throw new Error(busyPort(port));
 
   parseConfig(process.env); // what is wrong in it is said here, once
   const settings = Object.fromEntries(
@@ -94,6 +101,8 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
+  // Whoever read the output has gone (npm start | head): nothing is kept running that nobody can see.
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => void stop());
   // npm hands a signal to the shell between us, which may die of it without a word: then we have another parent.
   const parent = process.ppid;
   if (/^(start|dev)$/.test(process.env.npm_lifecycle_event ?? "")) {

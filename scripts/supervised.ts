@@ -21,8 +21,9 @@ const STOP_MS = 5_000;
 /** What wrangler says when its workerd was killed. It would start it again, but takes half a minute now and then. */
 const WRANGLER_CRASH = "The Workers runtime crashed unexpectedly";
 
-/** What wrangler says of every request; the gateway's own line says more. */
-const WRANGLER_REQUEST_LINE = "[wrangler:info] ";
+/** What wrangler says of every request (the gateway's own line says more), and of containers, which are not used here. */
+const WRANGLER_NOISE =
+  /^\[wrangler:info\] |^env\.\w+_CONTAINERS |^The following containers are available:|^- .*\/Dockerfile\)$/;
 
 export interface Part {
   name: string;
@@ -122,7 +123,7 @@ export class Supervised {
     const crashed = Promise.withResolvers<void>();
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {
-        if (line.trim() && !line.startsWith(WRANGLER_REQUEST_LINE)) say(name, line);
+        if (line.trim() && !WRANGLER_NOISE.test(line)) say(name, line);
         if (line.includes(WRANGLER_CRASH)) crashed.resolve();
       });
     }

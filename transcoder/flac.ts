@@ -1,6 +1,6 @@
 /** FLAC as a stream (RFC 9639). */
 import type { Encoded } from "./codec.ts";
-import type { Container } from "./container.ts";
+import type { Container } from "./container-format.ts";
 
 /** A frame's header up to its number: sync code, block size and sample rate, channels and sample size. */
 const BYTES_BEFORE_NUMBER = 4;

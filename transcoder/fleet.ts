@@ -58,6 +58,14 @@ export function superviseFleet(processes: number): void {
   });
 }
 
+/**
+ * In an encoding process: Node ends it when its supervisor has died, but where it has something to say to the supervisor at
+ * that moment, as when it starts, with a stack trace (EPIPE).
+ */
+export function endQuietlyWithSupervisor(): void {
+  cluster.worker!.on("error", () => process.exit(0));
+}
+
 /** In an encoding process: tells the supervisor what it does, and knows what all do. */
 export class FleetMember {
   #totals: Activity = { active_streams: 0, open_encoders: 0 };

@@ -1,8 +1,8 @@
 /** Ogg Opus (RFC 7845 in the pages of RFC 3533), written page by page. */
 import { concat } from "../protocol/bytes.ts";
-import { messageEnd, messagesBefore } from "../protocol/message-borders.ts";
+import { messageEnd, messagesBefore } from "../protocol/message-size.ts";
 import type { AudioCodec, Encoded } from "./codec.ts";
-import type { Container } from "./container.ts";
+import type { Container } from "./container-format.ts";
 
 /** Granule positions count samples at this rate whatever the encoder's is (RFC 7845, section 4). */
 const GRANULE_HZ = 48_000;

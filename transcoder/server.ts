@@ -23,7 +23,7 @@ import {
 import type { Encoded } from "./codec.ts";
 import { DEFAULT_LIMITS, type Limits } from "./config.ts";
 import { IdleError, readWithin } from "./idle.ts";
-import { parseSettings } from "./settings.ts";
+import { parseSettings } from "./query.ts";
 import { countOpenEncoders, ResumeError, StreamEncoder, type EncoderSettings } from "./stream-encoder.ts";
 
 /** Rates of input that can be meant, in Hz. */

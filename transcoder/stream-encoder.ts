@@ -5,10 +5,10 @@ import {
   type AudioFormat,
   type ResumePoint,
 } from "../protocol/formats.ts";
-import { messageEnd } from "../protocol/message-borders.ts";
+import { messageEnd } from "../protocol/message-size.ts";
 import { wavHeader } from "../protocol/wav.ts";
 import { openCodec, type AudioCodec, type Encoded } from "./codec.ts";
-import { PacketsAlone, type Container } from "./container.ts";
+import { PacketsAlone, type Container } from "./container-format.ts";
 import { FlacWriter } from "./flac.ts";
 import { OggOpusWriter } from "./ogg-opus.ts";
 import { OpusContinuation } from "./opus-continuation.ts";

@@ -6,7 +6,7 @@ import { logRequests, logBug } from "./base/log.ts";
 import { getReadiness } from "./api/native/readiness.ts";
 import { cancelSession, createSession, getSession, limitBody, openStream } from "./api/native/sessions.ts";
 import { listVoices } from "./api/native/voices.ts";
-import { nativeProtocol } from "./api/native/protocol.ts";
+import { nativeProtocol } from "./api/native/upgrade.ts";
 import { SessionObject } from "./session/session.ts";
 
 export { CircuitBreaker } from "./breaker/circuit-breaker.ts";
@@ -19,10 +19,11 @@ export class Session extends SessionObject {
 
 const app = new Hono<{ Bindings: Env }>();
 
+const allowAnyOrigin = cors({ origin: "*", exposeHeaders: ["Retry-After"] });
+
 app.use(logRequests);
-// Not on the stream: an upgrade's headers are immutable, and browsers ask no leave for a WebSocket.
-for (const path of ["/v1/tts/sessions/*", "/v1/voices", "/healthz", "/readyz"])
-  app.use(path, cors({ origin: "*", exposeHeaders: ["Retry-After"] }));
+// Not for an upgrade: its answer's headers are immutable, and browsers ask no leave for a WebSocket.
+app.use((c, next) => (c.req.header("upgrade") ? next() : allowAnyOrigin(c, next)));
 
 app.post("/v1/tts/sessions", limitBody, createSession);
 app.get("/v1/tts/sessions/:id", getSession);

@@ -1,6 +1,7 @@
 /** The engine contract (docs/engines.md) over a pool of eSpeak threads. */
 import espeakPackage from "@echogarden/espeak-ng-emscripten/package.json" with { type: "json" };
 import { encodeEnd, encodeEvent } from "../../protocol/envelope.ts";
+import { unreadLetters } from "../../protocol/scripts.ts";
 import {
   HttpError,
   invalid,
@@ -32,6 +33,12 @@ const STALLED_MS = 60_000;
 export interface EspeakOptions extends Config {
   /** How long a reader may take nothing before it is cut off, in ms. */
   stalledMs?: number;
+}
+
+interface Admitted {
+  task: SynthesisTask;
+  /** Letters of a script that the voice does not read. */
+  unread: number;
 }
 
 function badField(message: string): HttpError {
@@ -66,7 +73,7 @@ export function createEspeak(options: EspeakOptions): { service: ServiceOptions;
     return voices;
   }
 
-  function admit({ text, voice: id, language, speed = 1 }: Record<string, unknown>): SynthesisTask {
+  function admit({ text, voice: id, language, speed = 1 }: Record<string, unknown>): Admitted {
     const known = readyVoices();
     if (typeof text !== "string" || text.trim() === "") throw badField("text must be a string that is not blank");
     if (text.length > MAX_CHARS) {
@@ -89,16 +96,17 @@ export function createEspeak(options: EspeakOptions): { service: ServiceOptions;
     }
     // Counted until the last byte has left, so that readers that take nothing fill the queue and not the memory.
     if (open >= threads + queueLimit) throw unavailable("busy", "the engine has all the requests it can take");
-    return { text, identifier, speed };
+    return { task: { text, identifier, speed }, unread: unreadLetters(text, voice.scripts) };
   }
 
   async function synthesize({ request, response, signal, log }: Exchange): Promise<void> {
-    const task = admit(await readJson(request, MAX_BODY_BYTES));
+    const { task, unread } = admit(await readJson(request, MAX_BODY_BYTES));
     signal.throwIfAborted(); // its close has been, and would not be counted
     open++;
     response.once("close", () => open--);
     log.voice = task.identifier;
     log.chars = task.text.length;
+    if (unread > 0) log.unread_letters = unread; // it names them, one by one
     startEnvelopes(response);
     response.setTimeout(stalledMs);
     response.write(encodeEvent({ type: "format", sample_rate: sampleRate }));

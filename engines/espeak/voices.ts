@@ -1,6 +1,7 @@
 /** eSpeak NG's voices as the engine contract names them. */
 import type { EspeakVoice } from "@echogarden/espeak-ng-emscripten";
 import { languagesMatch } from "../../protocol/language.ts";
+import { scriptsOf } from "./scripts.ts";
 
 export interface Voice {
   id: string;
@@ -9,6 +10,8 @@ export interface Voice {
   language: string;
   /** All it speaks, `language` first; absent when that is the only one. */
   languages?: string[];
+  /** ISO 15924 codes of the scripts that it reads. */
+  scripts: string[];
 }
 
 /** Where eSpeak's own code means something else in BCP 47 (ru-CL is Russian as in Chile), or nothing. */
@@ -62,7 +65,7 @@ export function describeVoices(espeakVoices: EspeakVoice[]): Map<string, { voice
     if (language === undefined) continue;
     const id = voices.has(code) ? file : code; // two voices read Cantonese, and differ in how they read Latin letters
     const more = languages.length > 1 ? { languages } : {};
-    voices.set(id, { voice: { id, name: name.trim(), language, ...more }, identifier });
+    voices.set(id, { voice: { id, name: name.trim(), language, ...more, scripts: scriptsOf(code) }, identifier });
   }
   return voices;
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startFakeEngine, type FakeEngine } from "../fakes/engine.ts";
 import { startGateway, type RunningGateway } from "../support/gateway.ts";
-import { descendants, residentBytes, startTranscoderProcess, type RunningService } from "../support/processes.ts";
+import { startTranscoderProcess, workerdBytes, type RunningService } from "../support/processes.ts";
 import { report } from "../support/report.ts";
 import { createSession, expectComplete, longText, play, sha256, statusOf, Stream } from "../support/session.ts";
 
@@ -29,8 +29,8 @@ afterAll(async () => {
 const TEN_MINUTES = longText(12_000);
 const LONGEST_SEGMENT_MS = 90 * 50;
 
-/** What an encoder holds unanswered (UNANSWERED_MS), and a message that is not whole: spoken, and not in the log yet. */
-const ENCODING_MS = 1_000 + 100;
+/** Spoken, and not in the log yet: a second that an encoder holds, a piece of the engine's (half a segment), a message. */
+const ENCODING_MS = 1_000 + LONGEST_SEGMENT_MS / 2 + 100;
 
 const MOST_AHEAD_MS = LEAD_MS + LONGEST_SEGMENT_MS + ENCODING_MS;
 
@@ -44,12 +44,6 @@ const pcm = (sampleRateHz: number) => ({
 
 /** What the engine was asked to speak, in ms. */
 const askedMs = () => engine.texts.reduce((sum, text) => sum + text.length * 50, 0);
-
-/** Memory of the process that the session's object lives in. */
-async function workerdBytes(): Promise<number> {
-  const processes = await descendants(gateway.child.pid!);
-  return residentBytes(processes.find(({ command }) => /workerd.* serve /.test(command))!.pid);
-}
 
 const MB = 1024 * 1024;
 
@@ -65,10 +59,10 @@ it("asks for no further segment while a client that acks takes nothing, and give
   while (acking) await sleep(20);
   await sleep(500);
   const stalledAt = engine.texts.length;
-  const before = await workerdBytes();
+  const before = await workerdBytes(gateway.child.pid!);
   await sleep(20_000);
   expect(engine.texts.length).toBe(stalledAt);
-  const grown = (await workerdBytes()) - before;
+  const grown = (await workerdBytes(gateway.child.pid!)) - before;
   report(
     `workerd: ${Math.round(before / MB)} MB when the client stalled, ${(grown / MB).toFixed(1)} MB more 20 s later`,
   );

@@ -48,6 +48,29 @@ it.each(["pcm16", "mulaw", "opus", "mp3", "wav"])(
   },
 );
 
+it.each(["mock_tone", "espeak"])(
+  "a page that takes the first voice of %s and asks for en-US is served",
+  async (provider) => {
+    const response = await fetch(`${stack.url}/v1/voices?provider=${provider}`);
+    const { voices } = (await response.json()) as { voices: { id: string }[] };
+    const created = await fetch(`${stack.url}/v1/tts/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...EXAMPLE, provider, voice: voices[0]!.id }),
+    });
+    expect(created.status).toBe(201);
+  },
+);
+
+it("what a client claims to be a proxy's word changes nothing, unless the gateway is told to trust it", async () => {
+  const response = await fetch(`${stack.url}/v1/tts/sessions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-forwarded-proto": "https" },
+    body: JSON.stringify(EXAMPLE),
+  });
+  expect(((await response.json()) as { ws_url: string }).ws_url).toMatch(/^ws:/);
+});
+
 it("an error over HTTP has the detail that such a client reads", async () => {
   const response = await fetch(`${stack.url}/v1/tts/sessions`, {
     method: "POST",

@@ -1,19 +1,17 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "../support/gateway.ts";
 import { descendants } from "../support/processes.ts";
+import { outputOf, ROOT, runScript } from "../support/run-script.ts";
 import { createSession, expectComplete, play, sha256 } from "../support/session.ts";
 import { report } from "../support/report.ts";
 import { startSupervised, type SupervisedGateway } from "../support/supervised.ts";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
 
 let port: number;
 let url: string;
@@ -21,23 +19,6 @@ let supervisor: ChildProcess;
 let folder: string;
 let lines: string[];
 let gateway: SupervisedGateway;
-
-function run(script: string, args: string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [script, ...args], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-}
-
-async function outputOf(child: ChildProcess): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  child.stdout!.on("data", (data: Buffer) => stdout.push(data));
-  child.stderr!.on("data", (data: Buffer) => stderr.push(data));
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
-}
 
 const isWell = async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true;
 
@@ -60,71 +41,52 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it("npm run speak writes speech to a file, and says how it goes", async () => {
-  const file = join(folder, "hello.mp3");
-  const { code, stderr } = await outputOf(
-    run("client/speak.ts", ["Hello there", "--voice", "en-us", "--format", "mp3", "-o", file, "--url", url]),
-  );
-  expect(code).toBe(0);
-  expect(stderr).toMatch(/[\d.]+ s of audio, \d+ bytes, first audio after [\d.]+ s/);
-  const bytes = await readFile(file);
-  expect(bytes[0]).toBe(0xff);
-  expect(bytes.length).toBeGreaterThan(3000);
-});
-
-it("npm run speak writes to standard output, and takes the text from standard input", async () => {
-  const child = spawn(process.execPath, ["client/speak.ts", "-", "--format", "wav", "-o", "-", "--url", url], {
-    cwd: root,
-  });
-  child.stdin.end("Hello there");
-  const { code, stdout } = await outputOf(child);
-  expect(code).toBe(0);
-  expect(stdout.toString("latin1", 0, 4)).toBe("RIFF");
-  expect(stdout.length).toBeGreaterThan(20_000);
-});
-
-it("npm run speak writes a WAV file that says its length", async () => {
-  const file = join(folder, "hello.wav");
-  expect((await outputOf(run("client/speak.ts", ["Hello there", "-o", file, "--url", url]))).code).toBe(0);
-  const bytes = await readFile(file);
-  expect(bytes.length).toBeGreaterThan(20_000);
-  expect(bytes.readUInt32LE(4)).toBe(bytes.length - 8);
-  expect(bytes.readUInt32LE(40)).toBe(bytes.length - 44);
-});
-
-it("npm run speak explains itself, and what is wrong", async () => {
-  expect((await outputOf(run("client/speak.ts", ["--help"]))).stdout.toString()).toContain("npm run speak");
-  const cases: [string[], RegExp][] = [
-    [[], /TEXT/],
-    [["a", "b"], /TEXT/],
-    [["Hello", "--format", "vorbis", "--url", url], /pcm16/],
-    [["Hello", "-o", join(folder, "hello.xyz"), "--url", url], /end it in \.pcm, .*\.mp3.* --format/],
-    [["Hello", "--voice", "nobody", "--url", url], /--list/],
-    [["Hello", "--rate", "1", "--url", url], /sample_rate_hz: 1 is not possible/],
-    [["Hello", "--url", "http://127.0.0.1:9"], /npm start/],
-    [["Hello", "--wrong"], /--wrong/],
-  ];
-  for (const [args, message] of cases) {
-    const { code, stderr } = await outputOf(run("client/speak.ts", args));
-    expect(code).toBe(1);
-    expect(stderr).toMatch(message);
-    expect(stderr).not.toContain("    at ");
-  }
-});
-
 it("a busy port is a clear message", async () => {
-  const { code, stderr } = await outputOf(run("scripts/start.ts", [], { PORT: String(port) }));
+  const { code, stderr } = await outputOf(runScript("scripts/start.ts", [], { PORT: String(port) }));
   expect(code).toBe(1);
   expect(stderr).toContain(`port ${port} is in use`);
+  expect(stderr, "two gateways in one folder would share their sessions").toContain("STATE_DIR=");
   const other = createServer().listen(0, "0.0.0.0");
   await once(other, "listening");
   const taken = (other.address() as { port: number }).port;
-  expect((await outputOf(run("scripts/start.ts", [], { PORT: String(taken) }))).stderr).toContain("is in use");
+  expect((await outputOf(runScript("scripts/start.ts", [], { PORT: String(taken) }))).stderr).toContain("is in use");
   other.close();
 });
 
+it("before npm ci each script says that nothing is installed, on a Node that cannot read it", async () => {
+  const bare = await mkdtemp(join(tmpdir(), "tts-bare-"));
+  await cp(join(ROOT, "scripts"), join(bare, "scripts"), { recursive: true });
+  await cp(join(ROOT, "package.json"), join(bare, "package.json"));
+  const machines = (process.env.PATH ?? "").split(":").filter((path) => !path.includes("node_modules"));
+  const env = { ...process.env, PATH: machines.join(":") };
+  for (const script of ["start", "dev", "speak"]) {
+    const { code, stderr } = await outputOf(spawn("npm", ["run", "--silent", script], { cwd: bare, env }));
+    expect(code).toBe(1);
+    expect(stderr).toBe("Nothing is installed here yet. Run this first: npm ci\n");
+  }
+  await rm(bare, { recursive: true });
+});
+
+it("npm start names nothing that it does not use", () => {
+  expect(lines.some((line) => line.includes("env.SESSIONS"))).toBe(true);
+  expect(lines.filter((line) => /container/i.test(line) && !line.includes("env.CONTAINERS"))).toEqual([]);
+});
+
+it("npm start stops everything when nobody reads its output any more", async () => {
+  const other = await freePort();
+  const child = runScript("scripts/start.ts", [], { PORT: String(other), STATE_DIR: folder });
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  await once(child.stdout!, "data");
+  const started = (await descendants(child.pid!)).map(({ pid }) => pid);
+  child.stdout!.destroy(); // as head does
+  const [code] = await exited;
+  expect(code).toBe(0);
+  expect(started.length).toBeGreaterThanOrEqual(2);
+  expect(await alive(started)).toEqual([]);
+});
+
 it("a wrong setting is one clear message", async () => {
-  const { code, stderr } = await outputOf(run("scripts/start.ts", [], { PORT: "1", STALL_TIMEOUT_MS: "soon" }));
+  const { code, stderr } = await outputOf(runScript("scripts/start.ts", [], { PORT: "1", STALL_TIMEOUT_MS: "soon" }));
   expect(code).toBe(1);
   expect(stderr).toContain('STALL_TIMEOUT_MS="soon"');
 });
@@ -169,7 +131,7 @@ async function alive(pids: number[]): Promise<string[]> {
 it("npm start stops everything when npm is told to stop, and with it only the shell between them", async () => {
   const other = await freePort();
   const env = { ...process.env, PORT: String(other), STATE_DIR: folder };
-  const npm = spawn("npm", ["start"], { cwd: root, env, stdio: "ignore" });
+  const npm = spawn("npm", ["start"], { cwd: ROOT, env, stdio: "ignore" });
   const answers = async () => (await fetch(`http://127.0.0.1:${other}/healthz`).catch(() => undefined))?.ok === true;
   await until(answers, 60_000);
   const started = (await descendants(npm.pid!)).map(({ pid }) => pid);

@@ -54,7 +54,7 @@ export function info(url: string): Promise<Info> {
 
 export async function voices(
   url: string,
-): Promise<{ id: string; name: string; language: string; languages?: string[] }[]> {
+): Promise<{ id: string; name: string; language: string; languages?: string[]; scripts?: string[] }[]> {
   const listed = await getJson<{ voices: Awaited<ReturnType<typeof voices>> }>(url, "/v1/voices");
   return listed.voices;
 }

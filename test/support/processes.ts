@@ -33,7 +33,8 @@ async function startProcess(file: string, env: Record<string, string> = {}): Pro
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
-    child.kill("SIGKILL");
+    const started = await descendants(child.pid!);
+    for (const { pid } of [{ pid: child.pid! }, ...started]) process.kill(pid, "SIGKILL");
     await exited;
   };
   return { url, child, stop };
@@ -59,4 +60,11 @@ export async function descendants(pid: number): Promise<{ pid: number; command: 
 export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
+}
+
+/** Memory of the workerd processes that `pid` has started, in bytes: wrangler runs one of its own in front of the Worker's. */
+export async function workerdBytes(pid: number): Promise<number> {
+  const processes = (await descendants(pid)).filter(({ command }) => /workerd.* serve /.test(command));
+  const sizes = await Promise.all(processes.map((one) => residentBytes(one.pid)));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { encodeEnd } from "../../protocol/envelope.ts";
 import { startTranscoder } from "../../transcoder/server.ts";
 import { parseConfig } from "../../transcoder/config.ts";
+import { descendants } from "../support/processes.ts";
 import { audioEnvelopes, body, formatEvent, info, OpenStream, transcode } from "./client.ts";
 import { glide } from "./signal.ts";
 
@@ -140,4 +142,31 @@ describe("configuration", () => {
       outputStalledMs: 300_000,
     });
   });
+});
+
+it("leaves nothing running, and no stack trace, when its supervisor is killed while processes start", async () => {
+  const { child } = launch({ PORT: "0", PROCESSES: "3" });
+  let said = "";
+  child.stderr!.on("data", (data: Buffer) => (said += data.toString()));
+  const errors = once(child.stderr!, "close"); // of every process
+  for await (const line of createInterface({ input: child.stdout! })) if (line.includes("process_started")) break;
+  const held = new Set<number>();
+  await expect
+    .poll(
+      async () => {
+        for (const { pid } of await descendants(child.pid!)) {
+          // The encoder's library is there, so the process is about to listen, which it tells its supervisor.
+          if (!(await readFile(`/proc/${pid}/maps`, "utf8")).includes("node-av")) continue;
+          process.kill(pid, "SIGSTOP");
+          held.add(pid);
+        }
+        return held.size;
+      },
+      { interval: 5 },
+    )
+    .toBe(3);
+  child.kill("SIGKILL");
+  for (const pid of held) process.kill(pid, "SIGCONT");
+  await errors;
+  expect(said).toBe("");
 });

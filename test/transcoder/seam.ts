@@ -1,7 +1,7 @@
 /** Streams that another encoder goes on with, and what can be measured where it does. */
 import { resumePoint, type AudioFormat, type ResumePoint } from "../../protocol/formats.ts";
 import { lastToc } from "../../protocol/opus-mode.ts";
-import { parseSettings } from "../../transcoder/settings.ts";
+import { parseSettings } from "../../transcoder/query.ts";
 import { Resampler } from "../../transcoder/resampler.ts";
 import { StreamEncoder } from "../../transcoder/stream-encoder.ts";
 import type { Transcoded } from "./client.ts";

@@ -1,9 +1,12 @@
 import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { MockTone } from "../../worker/providers/mock-tone.ts";
 import { ask, connect, create, keysOf, listen, LONG_TEXT, pause, statusOf, stubOf, type Client } from "./client.ts";
 
 /** UNWRITTEN_MESSAGES of worker/message-log/message-log.ts, as docs/protocol.md promises it. */
 const UNWRITTEN = 1_000;
+
+const WINDOW_BYTES = 256 * 1024;
 
 describe("a session whose object was lost", () => {
   it("after its end plays the same messages again", async () => {
@@ -71,8 +74,23 @@ describe("a stream at real time whose object was lost", () => {
     expect(back.audio.slice(0, 3).map(({ seq }) => seq)).toEqual([after + 1, after + 2, after + 3]);
     const bytes = got.audio.reduce((sum, { data }) => sum + data.length, 0);
     if (after === got.audio.length) expect(back.audio[0]!.ptsMs).toBe(Math.round(bytes / 32));
-    expect((await statusOf(id)).counts.messages).toBeGreaterThanOrEqual(after + 3);
+    const { counts, timings } = await statusOf(id);
+    expect(counts.messages).toBeGreaterThanOrEqual(after + 3);
+    expect(timings.first_audio_ms).toBeNull(); // not known any more; certainly not when it went on
     await cancel(id);
+  });
+
+  it("counts the whole when its client turns out to have had it all", async () => {
+    const text = "One two three four five.";
+    const whole = await listen(await create({ text }));
+    const id = await create({ text, voice: "en-US-mock-paced" });
+    await (await connect(id)).until(({ audio }) => audio.length >= 10);
+    await abortAllDurableObjects();
+    const rest = await listen(id, { after: whole.audio.length });
+    expect([rest.audio, rest.finals]).toEqual([[], whole.finals]);
+    const { length } = whole.bytes;
+    const sums = { messages: whole.audio.length, bytes: length, sent_ms: Math.round(length / 32) };
+    expect((await statusOf(id)).counts).toMatchObject(sums);
   });
 
   it("takes no client's word for more than could have been sent", async () => {
@@ -106,5 +124,33 @@ describe("a stream at real time whose object was lost", () => {
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.length).toBeLessThanOrEqual(got.audio.at(-1)!.ptsMs! / 1000 + 1);
     await cancel(id);
+  });
+});
+
+describe("a stream that was spoken to its end, and not heard to it, whose object was lost", () => {
+  it("is heard to its end, and nothing of it is spoken again", async () => {
+    const text = LONG_TEXT.slice(0, 135); // the window and half a second: less than the lead
+    const whole = await listen(await create({ text }), { acks: true });
+    const id = await create({ text });
+    /** Its client acks nothing, so that the last messages wait for room in the window. */
+    const connected = async () => {
+      const client = await connect(id);
+      client.say({ type: "ack", seq: 0 });
+      await client.until(({ bytes }) => bytes.length > WINDOW_BYTES - 3_200);
+      await pause(100);
+      expect(client.audio.length).toBeLessThan(whole.audio.length);
+      return client;
+    };
+    await connected();
+    const { counts } = await statusOf(id);
+    expect(counts.segments_recorded).toBe(counts.segments);
+    await abortAllDurableObjects();
+    const speak = vi.spyOn(MockTone.prototype, "speak");
+    const client = await connected();
+    expect(speak).not.toHaveBeenCalled();
+    speak.mockRestore();
+    const rest = await listen(id, { after: client.audio.length, acks: true });
+    expect([...client.audio, ...rest.audio]).toEqual(whole.audio);
+    expect((await statusOf(id)).counts.utterances).toBe(counts.utterances);
   });
 });

@@ -1,5 +1,6 @@
 /** Everything that can go wrong, and what each means as an HTTP status and as a WebSocket close code. */
-import { CLOSE, type ErrorMessage } from "../../protocol/messages.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
+import { type ErrorMessage } from "../../protocol/messages.ts";
 
 const REASONS = {
   invalid_request: { status: 400, close: CLOSE.policy },

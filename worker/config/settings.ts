@@ -24,6 +24,15 @@ function milliseconds(initial: number, min = SHORTEST_TIMEOUT_MS) {
   return whole(initial, min, LONGEST_TIMER_MS);
 }
 
+function onOff(initial: "on" | "off") {
+  return z.enum(["on", "off"], "must be on or off").default(initial);
+}
+
+function voice(initial: string) {
+  const message = "must be the id of a voice, of at most 200 characters";
+  return z.string().trim().min(1, message).max(200, message).default(initial);
+}
+
 const ADDRESS = "must be an http or https address without a user, a query or a fragment";
 
 /** A path is put behind it. */
@@ -36,12 +45,19 @@ const settings = z.object({
   ESPEAK_URL: url,
   COQUI_URL: url,
 
+  /** The voice that /v1/voices lists first of each provider; one that the engine does not have changes nothing. */
+  ESPEAK_VOICE: voice("en-us"),
+  COQUI_VOICE: voice("coqui-en-1"),
+
   /** Whether an upstream without an address runs in a container; `off`: there is no such upstream. */
-  CONTAINERS: z.enum(["on", "off"]).default("on"),
+  CONTAINERS: onOff("on"),
   /** Most containers of each kind in one region of the world (wrangler.toml's max_instances limits all regions together). */
   CONTAINERS_PER_REGION: whole(3, 1, 100),
   /** A container that nobody has asked for so long is stopped; in less than a second it would stop within a session. */
   CONTAINER_IDLE_MS: milliseconds(300_000, 1_000),
+
+  /** Whether a proxy is in front that ends TLS: its `X-Forwarded-Proto` decides between ws: and wss: in `ws_url`. */
+  TRUST_PROXY: onOff("off"),
 
   /** Longest text of one request, in characters (UTF-16 code units); a stored value takes 2 MB. */
   MAX_TEXT_CHARS: whole(100_000, 1, 500_000),

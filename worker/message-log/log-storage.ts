@@ -1,7 +1,7 @@
 /** The rows of a message log in the storage of its object, by the number of their first message. */
 import { log } from "../base/log.ts";
 import type { LogStore } from "./message-log.ts";
-import type { Row } from "./row.ts";
+import type { Row } from "./stored-row.ts";
 
 const PREFIX = "row:";
 

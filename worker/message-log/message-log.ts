@@ -17,7 +17,7 @@ import {
   type SynthesisCounts,
   type VoiceChange,
   type Word,
-} from "./row.ts";
+} from "./stored-row.ts";
 
 /** A row of so many bytes is full. Every written row costs the same; a stored value may have 2 MB. */
 const ROW_BYTES = 48 * 1024;
@@ -116,9 +116,9 @@ export class MessageLog {
     this.#marks.push({ type: "change", at });
   }
 
-  /** The next message: `samples` of media time. */
+  /** The next message: `samples` of media time. What an encoder gives that was stopped is left out: the log has ended. */
   append(samples: number, data: Uint8Array): void {
-    if (this.#end.ended) return; // it was on its way when the synthesis was stopped
+    if (this.#end.ended) return;
     const { seq, samples: start, bytes } = this.#end;
     this.#end = { ...this.#end, seq: seq + 1, samples: start + samples, bytes: bytes + data.length };
     this.#open.append(this.#end.samples, data);

@@ -1,7 +1,7 @@
 /** A row in memory: the one that is still being filled, or one that is read. */
 import { concat } from "../../protocol/bytes.ts";
 import type { Message } from "./message.ts";
-import type { LogEnd, Row, Word } from "./row.ts";
+import type { LogEnd, Row, Word } from "./stored-row.ts";
 
 export class MessageRow {
   readonly firstSeq: number;

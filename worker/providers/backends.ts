@@ -40,7 +40,10 @@ function createBackends(region: Region): Backends {
   const espeak = upstream(config.ESPEAK_URL, KINDS.espeak, env.ESPEAK_CONTAINERS);
   const coqui = upstream(config.COQUI_URL, KINDS.coqui, env.COQUI_CONTAINERS);
   return {
-    providers: createProviders({ espeak, coqui_tts: coqui }),
+    providers: createProviders({
+      espeak: { upstream: espeak, firstVoice: config.ESPEAK_VOICE },
+      coqui_tts: { upstream: coqui, firstVoice: config.COQUI_VOICE },
+    }),
     transcoder: upstream(config.TRANSCODER_URL, KINDS.transcoder, env.TRANSCODER_CONTAINERS),
   };
 }

@@ -1,6 +1,7 @@
 /** What an engine says of itself, as the catalog of its provider. */
 import { z } from "zod";
 import { RATE_RANGE_HZ } from "../../protocol/formats.ts";
+import { isScript } from "../../protocol/scripts.ts";
 import { GatewayError } from "../base/errors.ts";
 import { canonicalTag } from "../base/language.ts";
 import { log } from "../base/log.ts";
@@ -22,6 +23,7 @@ const voicesSchema = z.object({
       name: z.string().optional(),
       language: z.string(),
       languages: z.array(z.string()).optional(),
+      scripts: z.array(z.string()).optional(),
     }),
   ),
 });
@@ -65,10 +67,12 @@ async function ask<T>(upstream: Upstream, path: string, schema: z.ZodType<T>, si
   return parsed.data;
 }
 
-function toVoice({ id, name, language, languages }: z.output<typeof voicesSchema>["voices"][number]): Voice[] {
+function toVoice({ id, name, language, languages, scripts }: z.output<typeof voicesSchema>["voices"][number]): Voice[] {
   const tags = [...new Set([language, ...(languages ?? [])].flatMap((tag) => canonicalTag(tag) ?? []))];
   const [own, ...others] = tags;
-  return own === undefined ? [] : [{ id, name: name ?? id, languages: [own, ...others] }];
+  const known = scripts?.filter(isScript) ?? [];
+  const read = known.length > 0 ? { scripts: known } : {};
+  return own === undefined ? [] : [{ id, name: name ?? id, languages: [own, ...others], ...read }];
 }
 
 /**

@@ -63,15 +63,20 @@ export class EngineProvider implements Provider {
   readonly id: string;
   readonly circuitName: string;
   readonly #upstream: Upstream;
+  readonly #firstVoice: string | undefined;
 
-  constructor(id: string, upstream: Upstream) {
+  /** @param firstVoice the id of the voice that its catalog begins with, if the engine has it. */
+  constructor(id: string, upstream: Upstream, firstVoice?: string) {
     this.id = id;
+    this.#firstVoice = firstVoice;
     this.circuitName = upstream.region ? `${id}:${upstream.region}` : id;
     this.#upstream = upstream;
   }
 
-  catalog(signal: AbortSignal): Promise<Catalog> {
-    return askCatalog(this.id, this.#upstream, signal);
+  async catalog(signal: AbortSignal): Promise<Catalog> {
+    const catalog = await askCatalog(this.id, this.#upstream, signal);
+    const first = catalog.voices.filter(({ id }) => id === this.#firstVoice);
+    return { ...catalog, voices: [...first, ...catalog.voices.filter((voice) => !first.includes(voice))] };
   }
 
   async *speak(utterance: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {

@@ -6,6 +6,8 @@ export interface Voice {
   name: string;
   /** Canonical BCP 47 tags the voice speaks, its own first. */
   languages: readonly [string, ...string[]];
+  /** ISO 15924 codes of the scripts whose letters it reads; undefined: it has not said. */
+  scripts?: readonly string[];
 }
 
 /** What a provider offers; plain data, so that it can be kept for when the provider cannot be asked. */

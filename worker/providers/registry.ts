@@ -6,10 +6,16 @@ import type { Provider } from "./provider.ts";
 
 export type Providers = ReadonlyMap<string, Provider>;
 
-/** @param engines where each engine is, by the id of its provider; undefined: nowhere. */
-export function createProviders(engines: Record<string, Upstream | undefined>): Providers {
-  const speakers = Object.entries(engines).flatMap(([id, upstream]) =>
-    upstream ? [new EngineProvider(id, upstream)] : [],
+/** Where an engine is (undefined: nowhere), and its voice that is listed first. */
+export interface Engine {
+  upstream: Upstream | undefined;
+  firstVoice: string;
+}
+
+/** @param engines by the id of their provider. */
+export function createProviders(engines: Record<string, Engine>): Providers {
+  const speakers = Object.entries(engines).flatMap(([id, { upstream, firstVoice }]) =>
+    upstream ? [new EngineProvider(id, upstream, firstVoice)] : [],
   );
   const providers: Provider[] = [new MockTone(), ...speakers];
   return new Map(providers.map((provider) => [provider.id, provider]));

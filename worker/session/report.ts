@@ -2,7 +2,7 @@
 import type { AudioFormat } from "../../protocol/formats.ts";
 import type { SessionState } from "../../protocol/messages.ts";
 import { log } from "../base/log.ts";
-import type { Notice } from "../delivery/framing.ts";
+import type { Notice, Outcome } from "../delivery/framing.ts";
 import type { MessageLog } from "../message-log/message-log.ts";
 import type { SpeakingVoice, SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
@@ -55,6 +55,13 @@ function countsOf(request: SpeechRequest, { sent }: Lifecycle, synthesis: Synthe
     recordedMs,
     sent,
   };
+}
+
+/** How a session ends whose log has been delivered. */
+export function outcomeOf(messages: MessageLog): Outcome {
+  const { seq, bytes, ended } = messages.end;
+  if (ended?.failure) return { state: "failed", failure: ended.failure };
+  return { state: "completed", seq, bytes, durationMs: messages.endMs };
 }
 
 /** The voices that have taken over so far. */

@@ -3,7 +3,7 @@
  * session ends and how long it is kept; it knows no protocol.
  */
 import { DurableObject } from "cloudflare:workers";
-import { CLOSE } from "../../protocol/messages.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
 import { failureOf, GatewayError, unknownSession, type Failure } from "../base/errors.ts";
 import { log, logBug } from "../base/log.ts";
 import { config } from "../config/config.ts";
@@ -12,13 +12,13 @@ import { Delivery } from "../delivery/delivery.ts";
 import type { Opening, Outcome, Protocol } from "../delivery/framing.ts";
 import { logStorage } from "../message-log/log-storage.ts";
 import { UNWRITTEN_MESSAGES } from "../message-log/message-log.ts";
-import type { VoiceChange } from "../message-log/row.ts";
+import type { VoiceChange } from "../message-log/stored-row.ts";
 import { circuitFor } from "../providers/backends.ts";
 import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
 import { createSynthesis } from "./create-synthesis.ts";
 import { stateOf, type Lifecycle, type Lifetimes, type Sent } from "./lifecycle.ts";
-import { logStream, noticesOf, reportOf, type SessionReport } from "./report.ts";
+import { logStream, noticesOf, outcomeOf, reportOf, type SessionReport } from "./report.ts";
 import { StoredSession } from "./stored-session.ts";
 
 const LIFETIMES: Lifetimes = {
@@ -125,12 +125,15 @@ export abstract class SessionObject extends DurableObject {
     const { connection } = delivery;
     try {
       if (ended?.state === "cancelled") return this.#detach((gone) => gone.end(ended));
-      if (!ended) this.#start();
-      else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
+      if (!ended) {
+        this.#stored!.change({ startedAt: this.#life.startedAt ?? Date.now(), droppedAt: 0 });
+        this.#stored!.saveSoon();
+        this.#background(this.#open().run());
+      } else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
       for (const notice of this.#report().notices) connection.notify(notice);
       const end = await delivery.run();
       if (delivery !== this.#delivery) return;
-      const outcome = this.#life.outcome ?? this.#outcome();
+      const outcome = this.#life.outcome ?? outcomeOf(this.#open().log);
       if (end === "stalled") this.#detach((gone) => gone.close(CLOSE.tryLater, "stalled"));
       else if (end === "beyond_end" && outcome.state === "completed") {
         const beyond = aboveLast(connection.window.sentSeq, outcome.seq);
@@ -145,12 +148,6 @@ export abstract class SessionObject extends DurableObject {
     }
   }
 
-  #start(): void {
-    this.#stored!.change({ startedAt: this.#life.startedAt ?? Date.now(), droppedAt: 0 });
-    this.#background(this.#open().run());
-    this.#stored!.saveSoon();
-  }
-
   #open(): Synthesis {
     return (this.#synthesis ??= createSynthesis(this.#stored!.request, logStorage(this.ctx.storage), this.#background, {
       onChange: (change) => this.#voiceChanged(change),
@@ -162,16 +159,9 @@ export abstract class SessionObject extends DurableObject {
   readonly #background = (work: Promise<unknown>) => this.ctx.waitUntil(work);
 
   #sent(sent: Sent): void {
-    const { outcome, sent: before, firstAudioAt = Date.now() } = this.#life;
-    if (!outcome && sent.seq > before.seq) this.#stored!.change({ sent, firstAudioAt });
-  }
-
-  /** How a session ends whose log has been delivered. */
-  #outcome(): Outcome {
-    const { log: messages } = this.#open();
-    const { seq, bytes, ended } = messages.end;
-    if (ended?.failure) return { state: "failed", failure: ended.failure };
-    return { state: "completed", seq, bytes, durationMs: messages.endMs };
+    const { outcome, sent: before } = this.#life;
+    if (outcome || sent.seq <= before.seq) return;
+    this.#stored!.change(before.seq === 0 ? { sent, firstAudioAt: Date.now() } : { sent });
   }
 
   /**
@@ -181,6 +171,10 @@ export abstract class SessionObject extends DurableObject {
   async #conclude(outcome: Outcome, delivery?: Delivery): Promise<void> {
     if (!this.#life.outcome) {
       this.#synthesis?.stop();
+      if (outcome.state === "completed") {
+        // Its client has it all, also what an object that is lost had sent.
+        this.#stored!.change({ sent: { seq: outcome.seq, ms: outcome.durationMs, bytes: outcome.bytes } });
+      }
       this.#stored!.change({ outcome, endedAt: Date.now() });
       logStream(this.#report());
       await this.#stored!.save();

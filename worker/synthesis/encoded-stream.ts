@@ -13,6 +13,8 @@ export class EncodedStream implements PcmSink {
   readonly #signal: AbortSignal;
   readonly #pcm: PcmBuffer;
   readonly #start: number;
+  /** The PCM that the log has already. */
+  readonly #heard: number;
 
   /** Goes on at the end of `log`: the encoder hears a run-up of PCM before that. */
   constructor(log: MessageLog, encoder: Omit<Encoder, "onLost">, signal: AbortSignal) {
@@ -20,6 +22,7 @@ export class EncodedStream implements PcmSink {
     this.#encoder = encoder;
     this.#signal = signal;
     this.#start = log.settings.runUpStart(log.end.samples);
+    this.#heard = log.pcmEnd;
     this.#pcm = new PcmBuffer(log.settings.pcmRateHz, this.#start);
   }
 
@@ -27,9 +30,9 @@ export class EncodedStream implements PcmSink {
     return this.#pcm.end;
   }
 
-  /** Nothing was recorded: there is nothing to encode. */
+  /** Nothing was recorded that the log has not: there is nothing to encode. */
   get isEmpty(): boolean {
-    return this.#pcm.end === this.#start;
+    return this.#pcm.end <= this.#heard;
   }
 
   async push(pcm: Uint8Array): Promise<void> {
@@ -45,7 +48,7 @@ export class EncodedStream implements PcmSink {
   async run(): Promise<void> {
     const { seq, samples: outputSample } = this.#log.end;
     const lastPacket = seq > 0 ? this.#log.reader()(seq).data : undefined;
-    if (seq > 0) this.#resumed(this.#log.pcmEnd - this.#start);
+    if (seq > 0) this.#resumed(this.#heard - this.#start);
     let cutter: MessageCutter | undefined;
     const encoder = { ...this.#encoder, onLost: (samples: number) => this.#resumed(samples) };
     for await (const piece of encode(encoder, this.#pcm, { outputSample, lastPacket }, this.#signal)) {

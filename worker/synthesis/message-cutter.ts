@@ -1,6 +1,6 @@
 /** Cuts an encoded stream into messages. */
 import { concat } from "../../protocol/bytes.ts";
-import { messageEnd } from "../../protocol/message-borders.ts";
+import { messageEnd } from "../../protocol/message-size.ts";
 import type { MessageLog } from "../message-log/message-log.ts";
 
 export class MessageCutter {

@@ -2,12 +2,12 @@
 import { GatewayError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
-import type { SynthesisCounts } from "../message-log/row.ts";
+import type { SynthesisCounts } from "../message-log/stored-row.ts";
 import { MISCONFIGURED, ProviderError, RESAMPLER_FAILED } from "../providers/provider.ts";
 import { endFailedCall } from "./outcome.ts";
 import { asksAgain, troubleOf, waitMs, type RetryLimits } from "./retry.ts";
 import type { Track } from "./track.ts";
-import type { Speaker } from "./voices.ts";
+import type { Speaker } from "./speakers.ts";
 
 export interface Recording {
   /** In the order in which they may speak. */

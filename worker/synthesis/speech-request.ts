@@ -1,6 +1,7 @@
 /** A client's request, judged against its providers: the one description of a session's speech that all behind it use. */
 import { nearestRate, type AudioFormat } from "../../protocol/formats.ts";
 import { languagesMatch } from "../../protocol/language.ts";
+import { readsAnything } from "../../protocol/scripts.ts";
 import type { Region } from "../upstreams/region.ts";
 import { GatewayError } from "../base/errors.ts";
 import type { Catalog, Voice } from "../providers/provider.ts";
@@ -69,7 +70,7 @@ function wrong(field: string, message: string): GatewayError {
 /** @param at what comes before the names of the voice's fields: "" or "fallback.0.". */
 function judge(
   asked: VoiceChoice,
-  language: string | undefined,
+  { text, language }: Pick<SpeechAsked, "text" | "language">,
   catalog: Catalog | undefined,
   at: string,
 ): SpeakingVoice {
@@ -84,6 +85,11 @@ function judge(
     const message = `voice ${voice.id} does not speak ${language}; it speaks ${listed(voice.languages)}`;
     throw wrong(at ? `${at}voice` : "language", message);
   }
+  if (voice.scripts && !readsAnything(text, voice.scripts)) {
+    const message = `voice ${voice.id} cannot read it; it reads the scripts ${voice.scripts.join(", ")}`;
+    const field = at ? `${at}voice` : "text";
+    throw new GatewayError("nothing_to_speak", `${field}: ${message}`, { field });
+  }
   return {
     provider: asked.provider,
     voice: voice.id,
@@ -95,15 +101,16 @@ function judge(
 /**
  * @param catalogs one for each of the voices, at least one of them known. A voice whose provider has never answered is
  * taken on trust: if it is not there, the next one takes over from it.
- * @throws GatewayError `invalid_request`, naming the field and what is allowed.
+ * @throws GatewayError `invalid_request`, or `nothing_to_speak` of a text that a voice cannot read, naming the field.
  */
 export function toSpeechRequest(
-  { voices, text, format, sampleRateHz, language }: SpeechAsked,
+  asked: SpeechAsked,
   catalogs: readonly (Catalog | undefined)[],
   region: Region,
 ): SpeechRequest {
+  const { voices, text, format, sampleRateHz } = asked;
   const [first, ...others] = voices.map((voice, i) =>
-    judge(voice, language, catalogs[i], i === 0 ? "" : `fallback.${i - 1}.`),
+    judge(voice, asked, catalogs[i], i === 0 ? "" : `fallback.${i - 1}.`),
   );
   const rateHz = catalogs.find((catalog) => catalog !== undefined)!.sampleRateHz;
   return {

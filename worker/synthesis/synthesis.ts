@@ -6,7 +6,7 @@ import { encodedRate, FORMAT_TRAITS } from "../../protocol/formats.ts";
 import { Bell } from "../base/bell.ts";
 import type { Failure } from "../base/errors.ts";
 import { MessageLog, type LogStore } from "../message-log/message-log.ts";
-import type { VoiceChange } from "../message-log/row.ts";
+import type { VoiceChange } from "../message-log/stored-row.ts";
 import { segmentsFrom } from "../text/segmenter.ts";
 import { runUpStart } from "../upstreams/encoder.ts";
 import { EncodedStream } from "./encoded-stream.ts";
@@ -15,7 +15,7 @@ import { recordSpeech } from "./recorder.ts";
 import type { RetryLimits } from "./retry.ts";
 import type { SpeechRequest } from "./speech-request.ts";
 import { Track, type PcmSink, type Remaining } from "./track.ts";
-import { speakersOf, type VoiceSurroundings } from "./voices.ts";
+import { speakersOf, type VoiceSurroundings } from "./speakers.ts";
 
 export interface SynthesisSettings {
   retries: RetryLimits;
@@ -60,7 +60,7 @@ export class Synthesis {
       {
         sampleRateHz: encodedRate(format, sampleRateHz),
         pcmRateHz: rateHz,
-        runUpStart: (samples) => (this.#isRaw ? samples : runUpStart(request, rateHz, samples)),
+        runUpStart: (samples) => runUpStart(request, rateHz, samples),
       },
       onChange,
     );

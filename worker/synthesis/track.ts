@@ -9,7 +9,7 @@ import type { WordEvent } from "../../protocol/envelope.ts";
 import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
 import type { Failure } from "../base/errors.ts";
 import type { MessageLog } from "../message-log/message-log.ts";
-import type { Word } from "../message-log/row.ts";
+import type { Word } from "../message-log/stored-row.ts";
 import type { Segment } from "../text/segmenter.ts";
 
 /** Takes PCM, s16le mono. */

@@ -65,9 +65,10 @@ export async function* encode(
       return;
     } catch (error) {
       signal.throwIfAborted();
+      // Lost behind its last packet, which may be a short one: none can go on there. Rates may leave less than a sample.
+      const isWhole = pcm.isFinished && outputSample - delaySamples > pcm.end / pcmPerSample - 1;
+      if (outputSample > from && isWhole) return;
       const isLost = error instanceof GatewayError && error.failure.reason === "transcoder_failed";
-      // It had said everything but that this is the end.
-      if (isLost && pcm.isFinished && (outputSample - delaySamples) * pcmPerSample >= pcm.end) return;
       attempts = outputSample > from ? ATTEMPTS : attempts - 1;
       if (!isLost || attempts === 0) throw error;
       onLost(Math.max(0, pcm.furthestRead - inputSample()));

@@ -34,13 +34,14 @@ export class PcmBuffer {
     return this.#end;
   }
 
+  /** Nothing follows {@link end}. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
   /** How far any encoder was given it. */
   get furthestRead(): number {
     return this.#furthestRead;
-  }
-
-  get isFinished(): boolean {
-    return this.#isFinished;
   }
 
   /** Whether an encoder owes an answer: it may have all that it gets before its next one. */

@@ -1,6 +1,7 @@
 /** Engine contract: what an engine says of itself. */
 import { describe, expect, test } from "vitest";
 import { RATE_RANGE_HZ } from "../../../protocol/formats.ts";
+import { isScript } from "../../../protocol/scripts.ts";
 import { info, speak, untilIdle, voices } from "../speech.ts";
 import type { Subject } from "./subject.ts";
 
@@ -37,7 +38,9 @@ export function describeSelf(subject: Subject): void {
       const listed = await voices(subject.url);
       expect(listed.length, "voices listed").toBeGreaterThan(0);
       expect(new Set(listed.map(({ id }) => id)).size, "different ids of as many voices").toBe(listed.length);
-      for (const { id, name, language, languages = [language] } of listed) {
+      for (const { id, name, language, languages = [language], scripts = ["Latn"] } of listed) {
+        expect(scripts.length, `scripts of ${id}`).toBeGreaterThan(0);
+        for (const script of scripts) expect(script, `a script of ${id}, in ISO 15924`).toSatisfy(isScript);
         expect(id, "a voice's id").toMatch(/^\S+$/);
         expect(name, `the name of ${id}`).toMatch(/\S/);
         expect(languages, `the languages of ${id}`).toContain(language);

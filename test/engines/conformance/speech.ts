@@ -66,6 +66,7 @@ export function describeSpeech(subject: Subject): void {
   describe("said again, a request", () => {
     /** What the engine says of itself decides, and is known once it runs. */
     const repeats = (name: string, body: () => Promise<void>) =>
+      // oxlint-disable-next-line vitest/valid-title, vitest/expect-expect -- its callers have both
       test(name, async ({ skip }) => {
         skip(!subject.about.repeatable, '/v1/info says "repeatable": false: the engine need not repeat itself');
         await body();

@@ -29,7 +29,16 @@ describe("the configuration", () => {
     expect(config).not.toHaveProperty("SESSIONS");
   });
 
-  it.each(SETTING_NAMES.filter((name) => !name.endsWith("_URL")))("names a wrong %s", (name) => {
+  it.each(SETTING_NAMES.filter((name) => name.endsWith("_VOICE")))("names a wrong %s", (name) => {
+    expect(parseConfig({ [name]: "a".repeat(200) })[name]).toHaveLength(200);
+    for (const value of ["", " ", "a".repeat(201)]) {
+      expect(() => parseConfig({ [name]: value })).toThrow(
+        `${name}=${JSON.stringify(value)}: must be the id of a voice`,
+      );
+    }
+  });
+
+  it.each(SETTING_NAMES.filter((name) => !/_(URL|VOICE)$/.test(name)))("names a wrong %s", (name) => {
     for (const value of ["", "-1", "1.5", "1e3", " 1", "ten", "Infinity"]) {
       expect(() => parseConfig({ [name]: value })).toThrow(`${name}=${JSON.stringify(value)}: `);
     }

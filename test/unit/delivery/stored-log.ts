@@ -1,5 +1,5 @@
 import { MessageLog } from "../../../worker/message-log/message-log.ts";
-import type { Row } from "../../../worker/message-log/row.ts";
+import type { Row } from "../../../worker/message-log/stored-row.ts";
 
 /** A log in memory of messages of 100 ms and `bytes` bytes. */
 export class StoredLog {

@@ -1,7 +1,7 @@
 /** Logs as the tests of the message log need them. */
 import { MessageLog, type LogSettings } from "../../../worker/message-log/message-log.ts";
 import type { Message } from "../../../worker/message-log/message.ts";
-import type { VoiceChange } from "../../../worker/message-log/row.ts";
+import type { VoiceChange } from "../../../worker/message-log/stored-row.ts";
 import { MemoryLogStore } from "./memory-log-store.ts";
 
 /** One sample is one ms, of the encoded stream and of the PCM. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Failure } from "../../../worker/base/errors.ts";
-import type { VoiceChange, Word } from "../../../worker/message-log/row.ts";
+import type { VoiceChange, Word } from "../../../worker/message-log/stored-row.ts";
 import { appendMessages, openLog } from "./log-fixtures.ts";
 import { MemoryLogStore } from "./memory-log-store.ts";
 

@@ -1,6 +1,6 @@
 /** A message log whose rows are kept in memory, as storage keeps them, and which counts how often it is asked. */
 import type { LogStore } from "../../../worker/message-log/message-log.ts";
-import type { Row } from "../../../worker/message-log/row.ts";
+import type { Row } from "../../../worker/message-log/stored-row.ts";
 
 export class MemoryLogStore implements LogStore {
   /** In the order of their numbers. */

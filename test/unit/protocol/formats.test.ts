@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { bitrateRange } from "../../../protocol/bit-rates.ts";
 import {
-  bitrateRange,
   describeRates,
   encodedRate,
   FORMAT_TRAITS,

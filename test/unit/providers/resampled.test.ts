@@ -32,7 +32,7 @@ function voice(pieces: readonly SpeechPiece[], failure?: Error) {
 
 const limits = { waitMs: 2_000, stallMs: 2_000 };
 const options = (transcoder: Upstream | undefined, outputRateHz = 16_000) => {
-  return { announcedRateHz: undefined, outputRateHz, transcoder, limits };
+  return { outputRateHz, transcoder, limits };
 };
 /** Reads all that is sent, and answers with four samples. */
 const doubling: Answer = async (request, response) => {
@@ -47,12 +47,6 @@ describe("speech at the stream's own rate", () => {
     const { speak } = voice([format, word(0), audio]);
     expect(await collect(resampled(speak, options(undefined, 8_000), never))).toEqual([format, word(0), audio]);
   });
-
-  it("that is not the one which was announced is refused", async () => {
-    const { speak } = voice([format, audio]);
-    const pieces = resampled(speak, { ...options(undefined, 8_000), announcedRateHz: 11_025 }, never);
-    await expect(collect(pieces)).rejects.toMatchObject({ reason: "wrong_rate", again: "never" });
-  });
 });
 
 describe("speech at another rate", () => {
@@ -66,6 +60,26 @@ describe("speech at another rate", () => {
       { type: "audio", samples: 4, data: new Uint8Array(8) },
     ]);
     expect(counts).toEqual({ asked: 1, let_go: 1 });
+  });
+
+  it("has the words that come behind its last audio", async () => {
+    await using server = await fakeServer((request, response) => {
+      response.writeHead(200);
+      request.once("data", () => response.write(encodeAudio(4, new Uint8Array(8))));
+      request.on("end", () => response.end(encodeEnd()));
+    });
+    const heard = Promise.withResolvers<void>();
+    const speak = async function* (): AsyncGenerator<SpeechPiece> {
+      yield* [format, audio];
+      await heard.promise;
+      yield word(2);
+    };
+    const types: string[] = [];
+    for await (const piece of resampled(speak, options(server), never)) {
+      types.push(piece.type === "event" ? piece.event.type : piece.type);
+      if (piece.type === "audio") heard.resolve();
+    }
+    expect(types).toEqual(["format", "audio", "word"]);
   });
 
   it("is asked of the engine once, however often the transcoder is tried", async () => {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { messageEnd } from "../../../protocol/message-borders.ts";
+import { messageEnd } from "../../../protocol/message-size.ts";
 import { MessageCutter } from "../../../worker/synthesis/message-cutter.ts";
 import { concat, countingPcm } from "../bytes.ts";
 import { messagesOf, openLog } from "../message-log/log-fixtures.ts";
@@ -43,7 +43,7 @@ describe("messages", () => {
     );
   });
 
-  it("end where protocol/message-borders.ts says, for the packets of any codec", () => {
+  it("end where protocol/message-size.ts says, for the packets of any codec", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(8_000, 11_025, 16_000, 22_050, 24_000, 48_000),

@@ -1,15 +1,15 @@
 /** Records a text on a raw stream while time passes at once, and tells what became of it. */
-import { expect, vi } from "vitest";
+import { vi } from "vitest";
 import { Call, type Refusal } from "../../../worker/breaker/circuit-client.ts";
 import type { Failure } from "../../../worker/base/errors.ts";
 import type { MessageLog } from "../../../worker/message-log/message-log.ts";
-import type { VoiceChange } from "../../../worker/message-log/row.ts";
+import type { VoiceChange } from "../../../worker/message-log/stored-row.ts";
 import type { Provider } from "../../../worker/providers/provider.ts";
 import { RawStream } from "../../../worker/synthesis/raw-stream.ts";
 import { recordSpeech } from "../../../worker/synthesis/recorder.ts";
-import { timedSpeech } from "../../../worker/synthesis/timed-speech.ts";
+import { promisedSpeech } from "../../../worker/synthesis/promised-speech.ts";
 import { Track } from "../../../worker/synthesis/track.ts";
-import type { Speaker } from "../../../worker/synthesis/voices.ts";
+import type { Speaker } from "../../../worker/synthesis/speakers.ts";
 import { concat } from "../bytes.ts";
 import { messagesOf, openLog } from "../message-log/log-fixtures.ts";
 import { MemoryLogStore } from "../message-log/memory-log-store.ts";
@@ -66,7 +66,11 @@ export class Recorder {
       rateHz: RATE,
       admit: async () => refusals.shift() ?? new Call(1_000, (end) => void this.told.push(end)),
       speak: (utterance, onFirstAudio, signal) =>
-        timedSpeech((each) => provider.speak(utterance, each), times, onFirstAudio, signal),
+        promisedSpeech(
+          (each) => provider.speak(utterance, each),
+          { timeouts: times, rateHz: RATE, onFirstAudio },
+          signal,
+        ),
     };
   }
 
@@ -94,7 +98,8 @@ export class Recorder {
     );
     await vi.runAllTimersAsync();
     const failure = await done;
-    expect(vi.getTimerCount()).toBe(0); // whatever happened, nothing is left waiting
+    const left = vi.getTimerCount();
+    if (left > 0) throw new Error(`${left} timers are left waiting`);
     return { failure, ms: Date.now() - started };
   }
 

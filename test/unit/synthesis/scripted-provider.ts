@@ -23,7 +23,7 @@ export const gone = () => new ProviderError("retry", "unreachable", "refused");
 /** What a provider does at one request: say a piece, pause (ms), fail, or think until it is stopped. */
 export type Step = SpeechPiece | number | ProviderError | "hang";
 
-/** Follows one script a request; the last one again for all further ones. */
+/** Says its format, then follows one script a request; the last one again for all further ones. */
 export class ScriptedProvider implements Provider {
   readonly id = "scripted";
   readonly circuitName = "scripted";
@@ -50,6 +50,7 @@ export class ScriptedProvider implements Provider {
     this.asked.push({ at: Date.now(), utterance });
     this.running++;
     try {
+      if (script[0] !== format) yield format;
       for (const step of script) {
         if (step instanceof ProviderError) throw step;
         if (typeof step === "object") yield step;

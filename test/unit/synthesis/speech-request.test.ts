@@ -84,6 +84,21 @@ describe("a request, judged against its provider", () => {
     );
   });
 
+  it("is refused when its voice can read nothing of the text, and taken when it can read some of it", () => {
+    const kana = { id: "anna", name: "", languages: ["ja-JP"] as const, scripts: ["Hira", "Kana", "Latn"] };
+    const reading = (text: string, catalogs: Catalog[]) =>
+      toSpeechRequest({ ...asked, voices, text }, catalogs, "enam");
+    const japanese = { ...catalog, voices: [kana] };
+    const message = "voice anna cannot read it; it reads the scripts Hira, Kana, Latn";
+    expect(() => reading("東京", [japanese, catalog])).toThrow(`text: ${message}`);
+    expect(() => reading("東京", [catalog, japanese])).toThrow(`fallback.0.voice: ${message}`);
+    expect(() => reading("東京", [japanese, catalog])).toThrow(
+      expect.objectContaining({ failure: expect.objectContaining({ reason: "nothing_to_speak" }) as unknown }),
+    );
+    expect(reading("東京へいく", [japanese, catalog]).text).toBe("東京へいく");
+    expect(reading("東京", [catalog, catalog]).text, "of a voice that has not said what it reads").toBe("東京");
+  });
+
   it("takes a voice on trust whose provider has never answered, where another is known", () => {
     const request = toSpeechRequest({ ...asked, voices }, [undefined, catalog], "enam");
     expect(request.voices).toEqual([

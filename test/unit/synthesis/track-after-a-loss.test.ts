@@ -57,7 +57,7 @@ describe("a track that goes on after a loss", () => {
   });
 
   describe("where segments had begun in the run-up, has each begin there again", () => {
-    beforeEach(async () => {
+    const begun = async () => {
       await stream.segment(40, 0);
       await stream.segment(30, 40);
       await stream.take(20, 70); // heard up to 90: the run-up begins at 0
@@ -66,9 +66,10 @@ describe("a track that goes on after a loss", () => {
         [100, 40],
         [200, 70],
       ]);
-    });
+    };
 
     it("if its takes are as long as before", async () => {
+      await begun();
       const next = stream.lost();
       await next.segment(40, 0);
       await next.segment(30, 40);
@@ -77,6 +78,7 @@ describe("a track that goes on after a loss", () => {
     });
 
     it("if they are shorter: silence fills them up", async () => {
+      await begun();
       const next = stream.lost();
       await next.segment(35, 0);
       await next.segment(0, 0);
@@ -90,6 +92,7 @@ describe("a track that goes on after a loss", () => {
     });
 
     it("if they are longer: what is too much is left out, and its words", async () => {
+      await begun();
       const next = stream.lost();
       await next.segment(48, 0, [
         [0, 0],

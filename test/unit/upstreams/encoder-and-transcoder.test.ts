@@ -31,8 +31,10 @@ afterEach(() => void vi.restoreAllMocks());
 
 type Target = readonly [format: AudioFormat, sampleRateHz: number];
 
-/** The packets of PCM from `outputSample` on, and what losses cost. */
-async function encoded([format, sampleRateHz]: Target, cuts: readonly number[] = [], outputSample = 0) {
+/** The packets of PCM behind those that are there, and what losses cost. */
+async function encoded([format, sampleRateHz]: Target, cuts: readonly number[] = [], before: readonly Packet[] = []) {
+  const outputSample = samplesOf(before);
+  const lastPacket = before.at(-1)?.data;
   const target = { format, sampleRateHz };
   const pcm = new PcmBuffer(RATE, runUpStart(target, RATE, outputSample));
   const transcoder = losing(service.url, cuts);
@@ -47,9 +49,10 @@ async function encoded([format, sampleRateHz]: Target, cuts: readonly number[] =
   })();
   const limits = { waitMs: 1_000, stallMs: 2_000 };
   const encoder = { transcoder, target, limits, onLost: (samples: number) => void lost.push(samples) };
-  for await (const piece of encode(encoder, pcm, outputSample, never)) if (piece.type === "audio") packets.push(piece);
+  for await (const piece of encode(encoder, pcm, { outputSample, lastPacket }, never))
+    if (piece.type === "audio") packets.push(piece);
   await speaking;
-  return { packets, lost, asked: transcoder.asked };
+  return { packets, lost, asked: transcoder.asked, received: transcoder.received };
 }
 
 const bytesOf = (packets: readonly Packet[]) => Buffer.concat(packets.map(({ data }) => data));
@@ -95,12 +98,25 @@ describe.each(TARGETS)("a stream of %s at %i Hz", (...target) => {
     for (const samples of lost) expect(samples).toBeLessThanOrEqual(RATE + (runUpMs * RATE) / 1000 + period);
   });
 
+  it("whose encoder is lost behind its last packet, before it says that it was the last, is whole", async () => {
+    const whole = await encoded(target);
+    const { packets } = await encoded(target, [whole.received[0]! - 1]);
+    expect(bytesOf(packets).equals(bytesOf(whole.packets))).toBe(true);
+  });
+
+  it("whose encoder is lost within its last packet has it from another", async () => {
+    const whole = await encoded(target);
+    const { packets } = await encoded(target, [whole.received[0]! - 12]);
+    expect(packets.map(({ samples }) => samples)).toEqual(whole.packets.map(({ samples }) => samples));
+    if (isExact(target)) expect(bytesOf(packets).equals(bytesOf(whole.packets))).toBe(true);
+  });
+
   it("goes on in the middle after the loss of its object, which has no PCM any more", async () => {
     const { packets } = await encoded(target);
     for (const share of [0.1, 0.9]) {
       const count = Math.round(packets.length * share);
       const before = packets.slice(0, count);
-      const after = await encoded(target, [], samplesOf(before));
+      const after = await encoded(target, [], before);
       expect(after.lost).toEqual([]);
       const joined = [...before, ...after.packets];
       expect(joined.map(({ samples }) => samples)).toEqual(packets.map(({ samples }) => samples));

@@ -9,7 +9,7 @@ import { fakeEncoder, type Fault } from "./fake-encoder.ts";
 const RATE = 1_000;
 const never = new AbortController().signal;
 const limits = { waitMs: 2_000, stallMs: 100 };
-const cutAfter = (afterPackets: number): Fault => ({ afterPackets, by: "cut" });
+const lostAfter = (afterPackets: number): Fault => ({ afterPackets, by: "error" });
 
 beforeEach(() => void vi.spyOn(console, "log").mockImplementation(() => {}));
 afterEach(() => void vi.restoreAllMocks());
@@ -28,6 +28,7 @@ async function encoded(
 ) {
   const target = { format, sampleRateHz: RATE };
   const start = runUpStart(target, RATE, outputSample);
+  const lastPacket = outputSample > 0 ? Uint8Array.of(0) : undefined;
   const pcm = new PcmBuffer(RATE, start);
   const lost: number[] = [];
   const stopped = new AbortController();
@@ -43,7 +44,7 @@ async function encoded(
   const encoder = { transcoder, target, limits, onLost: (count: number) => void lost.push(count) };
   let error: unknown;
   try {
-    for await (const piece of encode(encoder, pcm, outputSample, never)) {
+    for await (const piece of encode(encoder, pcm, { outputSample, lastPacket }, never)) {
       if (piece.type === "event") continue;
       if (piece.samples === 0) headers.push(piece.data.length);
       else pieces.push(piece.data);
@@ -91,16 +92,28 @@ describe("an encoded stream", () => {
     },
   );
 
-  it("whose encoder is lost at its end goes on there", async () => {
-    await using server = await fakeEncoder([{ afterPackets: 300, by: "cut" }]);
-    const { heard, error } = await encoded(server);
-    expect(error).toBeUndefined();
-    expect(heard).toEqual(counting(0, 3_000));
-    expect(server.points.at(-1)).toEqual({ input: 2_980, output: 3_000 });
+  it("whose encoder is lost behind its last packet is whole, and no other is asked", async () => {
+    for (const samples of [3_000, 2_993]) {
+      await using server = await fakeEncoder([lostAfter(300)]);
+      const { heard, error } = await encoded(server, { samples });
+      expect(error).toBeUndefined();
+      expect(heard).toEqual(counting(0, samples));
+      expect(server.points).toHaveLength(1);
+    }
+  });
+
+  it("without a sound is not taken for whole before it has its header", async () => {
+    await using server = await fakeEncoder([lostAfter(0)], 44);
+    const { headers, error } = await encoded(server, { samples: 0 });
+    expect([error, headers]).toEqual([undefined, [44]]);
+    await using nobody = await fakeServer(json({}, 503));
+    expect((await encoded(nobody, { samples: 0 })).error).toMatchObject({
+      failure: { reason: "transcoder_unavailable" },
+    });
   });
 
   it("whose encoder is lost behind its header has one header", async () => {
-    await using server = await fakeEncoder([cutAfter(0), cutAfter(0)], 44);
+    await using server = await fakeEncoder([lostAfter(0), lostAfter(0)], 44);
     const { heard, headers } = await encoded(server);
     expect(headers).toEqual([44]);
     expect(heard).toEqual(counting(0, 3_000));
@@ -108,7 +121,7 @@ describe("an encoded stream", () => {
   });
 
   it("is given up after three encoders that got it no further", async () => {
-    await using server = await fakeEncoder([cutAfter(30), ...Array.from({ length: 9 }, () => cutAfter(0))]);
+    await using server = await fakeEncoder([lostAfter(30), ...Array.from({ length: 9 }, () => lostAfter(0))]);
     const { heard, error } = await encoded(server);
     expect(error).toMatchObject({ failure: { reason: "transcoder_failed" } });
     expect(heard).toEqual(counting(0, 300));
@@ -116,7 +129,7 @@ describe("an encoded stream", () => {
   });
 
   it("has three attempts again after every one that got it further", async () => {
-    const faults = Array.from({ length: 6 }, () => [cutAfter(0), cutAfter(0), cutAfter(3)]).flat();
+    const faults = Array.from({ length: 6 }, () => [lostAfter(0), lostAfter(0), lostAfter(3)]).flat();
     await using server = await fakeEncoder(faults);
     const { heard, error } = await encoded(server);
     expect(error).toBeUndefined();

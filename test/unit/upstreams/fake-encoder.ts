@@ -49,8 +49,8 @@ export async function fakeEncoder(faults: readonly Fault[], headerBytes = 0): Pr
     }
     if (!isLost()) return void response.end(encodeEnd());
     const { by } = fault as Exclude<Fault, "never">;
-    // What was written has left by then.
-    if (by === "cut") setTimeout(() => response.destroy(), 20);
+    // What was written has been read by then.
+    if (by === "cut") setTimeout(() => response.destroy(), 150);
     if (by === "error") response.end(encodeEnd({ reason: "crashed", message: "", retryable: true }));
   }
 

@@ -36,9 +36,7 @@ function reading(buffer: PcmBuffer, from: number, signal = never) {
 describe("a PCM buffer", () => {
   it("hands out at most a second that is unanswered", async () => {
     const buffer = new PcmBuffer(RATE, 0);
-    buffer.push(countingPcm(5_000));
-    const { samples } = reading(buffer, 0);
-    expect(samples).toHaveLength(0);
+    for (let at = 0; at < 5_000; at += 100) buffer.push(countingPcm(100, at));
     const reader = reading(buffer, 0);
     await turn();
     expect(reader.samples).toHaveLength(1_000);
@@ -48,7 +46,12 @@ describe("a PCM buffer", () => {
     buffer.answer(100, 0); // an encoder that goes on answers from before
     await turn();
     expect(reader.samples).toHaveLength(1_300);
+    const another = buffer.read(0, never);
+    expect((await another.next()).value).toHaveLength(200);
     expect(buffer.furthestRead).toBe(1_300);
+    const third = reading(buffer, 0);
+    await turn();
+    expect(third.samples).toHaveLength(1_300);
   });
 
   it("lets who speaks wait while a second of it is unanswered", async () => {

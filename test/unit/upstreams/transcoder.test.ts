@@ -24,7 +24,7 @@ function pcmOf(samples: number, isFinished = true): PcmBuffer {
 }
 
 function ask(upstream: Upstream | undefined, pcm: PcmBuffer, limits: Partial<TranscoderLimits> = {}, signal = never) {
-  const point = { inputSample: 441, outputSample: 1_152 };
+  const point = { inputSample: 441, outputSample: 1_152, lastPacket: undefined };
   return transcode(upstream, target, pcm, point, { waitMs: 0, stallMs: 5_000, ...limits }, signal);
 }
 
@@ -79,6 +79,25 @@ describe("transcoding", () => {
     }, 5_000);
     expect(packets).toHaveLength(1);
     expect(sent).toEqual(Array.from({ length: 3 }, () => expect.objectContaining({ data: countingPcm(100, 441) })));
+  });
+
+  it("sends no more to one that was not ready", async () => {
+    const received: number[] = [];
+    await using server = await fakeServer((request, response) => {
+      const index = received.push(0) - 1;
+      response.on("error", () => {});
+      request.on("error", () => {}).on("data", (chunk: Uint8Array) => (received[index]! += chunk.length));
+      if (index === 0) return json({}, 503)(request, response);
+      response.writeHead(200).write(format);
+    });
+    const pcm = pcmOf(100, false);
+    const packets = ask(server, pcm, { waitMs: 5_000 });
+    await packets.next();
+    const before = received[0];
+    pcm.push(countingPcm(5_000));
+    await vi.waitFor(() => expect(received[1]).toBeGreaterThan(10_000));
+    expect(received[0]).toBe(before);
+    await packets.return(undefined);
   });
 
   it("gives up when none comes in time, and says when to come again", async () => {

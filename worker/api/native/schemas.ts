@@ -41,7 +41,7 @@ export function createSessionSchema(maxTextChars: number) {
       voice: id,
       text: speakableText(maxTextChars),
       target_format: z.preprocess((format) => format ?? undefined, z.enum(FORMATS).default("pcm16")),
-      sample_rate_hz: z.number().int().positive().nullish(),
+      sample_rate_hz: z.number().nullish(),
       language: language.nullish(),
       fallback: z
         .array(z.object({ provider: id, voice: id }))
@@ -64,11 +64,26 @@ export const voicesQuerySchema = z.object({
   language: z.preprocess(given, language.optional()),
 });
 
+/** What the types of JSON are called in an error. */
+const KINDS: Record<string, string> = { array: "a list", object: "a JSON object" };
+
+/** What is wrong with a field, in words that follow its name; undefined: the schema has words of its own. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === "invalid_type") {
+    return issue.input == null ? "is required" : `must be ${KINDS[issue.expected] ?? `a ${issue.expected}`}`;
+  }
+  if (issue.code === "invalid_value") return `must be one of ${issue.values.join(", ")}`;
+  if (issue.code === "too_small") return "must not be empty";
+  if (issue.code !== "too_big") return undefined;
+  return `may have at most ${issue.maximum} ${issue.origin === "string" ? "characters" : "entries"}`;
+}
+
 /** @throws GatewayError `invalid_request` that names the first wrong field. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: describeIssue });
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
+  if (path.length === 0) throw new GatewayError("invalid_request", `the body ${message}`);
   const field = path.join(".");
-  throw new GatewayError("invalid_request", field ? `${field}: ${message}` : message, field ? { field } : {});
+  throw new GatewayError("invalid_request", `${field}: ${message}`, { field });
 }

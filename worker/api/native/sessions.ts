@@ -6,7 +6,7 @@ import { regionOf } from "../../upstreams/region.ts";
 import { GatewayError, unknownSession } from "../../base/errors.ts";
 import { logBug } from "../../base/log.ts";
 import { lastKnownCatalogs } from "../../providers/catalogs.ts";
-import { nativeProtocol } from "./protocol.ts";
+import { nativeProtocol } from "./upgrade.ts";
 import { sessionStatus } from "./status.ts";
 import { createSessionSchema, parse, type CreateSessionBody } from "./schemas.ts";
 import { config } from "../../config/config.ts";
@@ -60,6 +60,15 @@ function askedOf(body: CreateSessionBody): SpeechAsked {
   };
 }
 
+/** After the scheme that the client used: its own to us, or to the proxy that ends its TLS. */
+function streamUrl(c: Request, id: string): string {
+  const url = new URL(`/v1/tts/stream/${id}`, c.req.url);
+  const forwarded = config.TRUST_PROXY === "on" ? c.req.header("x-forwarded-proto") : undefined;
+  const [scheme] = (forwarded ?? url.protocol).toLowerCase().split(/[,:]/); // one a proxy, the client's first
+  url.protocol = scheme?.trim() === "https" ? "wss:" : "ws:";
+  return url.href;
+}
+
 export async function createSession(c: Request): Promise<Response> {
   const body = parse(bodySchema, await readJson(c));
   const region = regionOf(c.req.raw);
@@ -76,9 +85,7 @@ export async function createSession(c: Request): Promise<Response> {
   const catalogs = await lastKnownCatalogs(chosen, (work) => c.executionCtx.waitUntil(work));
   const id = c.env.SESSIONS.newUniqueId();
   await c.env.SESSIONS.get(id).create(toSpeechRequest(asked, catalogs, region));
-  const wsUrl = new URL(`/v1/tts/stream/${id.toString()}`, c.req.url);
-  wsUrl.protocol = wsUrl.protocol === "https:" ? "wss:" : "ws:";
-  const created: CreateSessionResponse = { session_id: id.toString(), ws_url: wsUrl.href };
+  const created: CreateSessionResponse = { session_id: id.toString(), ws_url: streamUrl(c, id.toString()) };
   return c.json(created, 201);
 }
 

@@ -1,6 +1,6 @@
 /** The body of GET /v1/tts/sessions/:id. */
 import type { SessionReport } from "../../session/report.ts";
-import { noticeMessage, terminalMessage } from "./framing.ts";
+import { noticeMessage, terminalMessage } from "./messages.ts";
 
 const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
 

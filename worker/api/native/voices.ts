@@ -13,7 +13,7 @@ import { hasLanguage } from "../../synthesis/speech-request.ts";
 async function voicesOf(provider: Provider, language: string | undefined, background: Background) {
   const catalog = await currentCatalog(provider, background).catch(() => undefined);
   const voices = catalog?.voices.filter((voice) => language === undefined || hasLanguage(voice, language)) ?? [];
-  return voices.map(({ id, name, languages }) => ({
+  return voices.map(({ id, name, languages, scripts }) => ({
     id,
     name,
     language: languages[0],
@@ -21,6 +21,7 @@ async function voicesOf(provider: Provider, language: string | undefined, backgr
     provider: provider.id,
     sample_rate_hz: catalog!.sampleRateHz,
     supported_formats: FORMATS,
+    scripts,
   }));
 }
 

@@ -1,5 +1,5 @@
+import { bitrateRange } from "../protocol/bit-rates.ts";
 import {
-  bitrateRange,
   describeRates,
   encodedRate,
   FORMATS,

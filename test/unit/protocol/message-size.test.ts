@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { messageEnd, messagesBefore } from "../../../protocol/message-borders.ts";
+import { messageEnd, messagesBefore } from "../../../protocol/message-size.ts";
 
 /** The lengths of a stream's first messages, in packets. */
 function lengths(frameSamples: number, sampleRateHz: number, count: number): number[] {

@@ -1,6 +1,7 @@
 /** The messages of the native protocol (docs/protocol.md): JSON text frames, and binary audio to clients that offer it. */
 import { z } from "zod";
-import { BINARY_HEADER_BYTES, CLOSE, type NoticeMessage, type TerminalMessage } from "../../../protocol/messages.ts";
+import { CLOSE } from "../../../protocol/close-codes.ts";
+import { BINARY_HEADER_BYTES, type NoticeMessage, type TerminalMessage } from "../../../protocol/messages.ts";
 import { closeCodeOf, errorMessage, GatewayError, type Failure } from "../../base/errors.ts";
 import type { Farewell, Framing, Notice, Outcome } from "../../delivery/framing.ts";
 import type { Message } from "../../message-log/message.ts";

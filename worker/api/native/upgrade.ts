@@ -4,7 +4,7 @@ import { BINARY_SUBPROTOCOL } from "../../../protocol/messages.ts";
 import { GatewayError } from "../../base/errors.ts";
 import { sayFarewell } from "../../delivery/connection.ts";
 import type { Protocol } from "../../delivery/framing.ts";
-import { NativeFraming, refusal } from "./framing.ts";
+import { NativeFraming, refusal } from "./messages.ts";
 
 const seqSchema = z
   .string()

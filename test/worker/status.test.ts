@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { sessionStatus } from "../../../../worker/api/native/status.ts";
-import type { SessionReport } from "../../../../worker/session/report.ts";
+import { sessionStatus } from "../../worker/api/native/status.ts";
+import type { SessionReport } from "../../worker/session/report.ts";
 
 const sent = { seq: 2, ms: 5, bytes: 99 };
 const report: SessionReport = {
