@@ -3,6 +3,7 @@
  * number of samples, so that the tone runs on without a jump from note to note and from utterance to utterance, and is
  * the same to the sample in every run.
  */
+import { messageEnd } from "../../protocol/message-size.ts";
 import { RequestFault, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
 
 const SAMPLE_RATE_HZ = 16_000;
@@ -16,8 +17,11 @@ const MS_PER_CHAR = 65;
 /** A third of full scale. */
 const AMPLITUDE = 0x2aaa;
 
-/** Audio of one piece, in samples: a paced voice's come every 20 ms, so that none of its audio waits for long. */
-const PIECE_SAMPLES = { paced: SAMPLE_RATE_HZ / 50, unpaced: SAMPLE_RATE_HZ / 10 } as const;
+/** Audio of one piece, in samples. */
+const PIECE_SAMPLES = SAMPLE_RATE_HZ / 10;
+
+/** A frame of raw audio, in samples: the messages of a stream of PCM hold whole ones. */
+const FRAME_SAMPLES = SAMPLE_RATE_HZ / 50;
 
 /** Pieces made before other work of the isolate gets its turn: a second of audio. */
 const PIECES_PER_TURN = 10;
@@ -58,7 +62,7 @@ function onePeriod(period: number): Int16Array {
 /** The periods of every note, repeated for longer than a piece: pieces are copied out of them. */
 const WAVES: ReadonlyMap<number, Int16Array> = new Map(
   PERIODS.map((period) => {
-    const wave = new Int16Array(period * Math.ceil(PIECE_SAMPLES.unpaced / period + 1));
+    const wave = new Int16Array(period * Math.ceil(PIECE_SAMPLES / period + 1));
     for (let at = 0; at < wave.length; at += period) wave.set(onePeriod(period), at);
     return [period, wave];
   }),
@@ -83,17 +87,26 @@ export class MockTone implements Provider {
     return { voices, sampleRateHz: SAMPLE_RATE_HZ, maxChars: 2_000 };
   }
 
-  async *speak({ text, voice: voiceId, language }: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+  async *speak(
+    { text, voice: voiceId, language, startMs = 0 }: Utterance,
+    signal: AbortSignal,
+  ): AsyncGenerator<SpeechPiece> {
     const voice = VOICES.find(({ id }) => id === voiceId);
     if (!voice) throw new RequestFault("unknown_voice", `mock_tone has no voice ${voiceId}`);
     yield { type: "event", event: { type: "format", sample_rate: SAMPLE_RATE_HZ } };
     const startedAt = Date.now();
     const spokenAt = (sample: number) => pause(startedAt + (sample / SAMPLE_RATE_HZ) * 1000 - Date.now());
+    // Each wake-up costs: a paced voice gives its audio where the stream's messages end, at real time all the same.
+    const streamStart = (startMs * SAMPLE_RATE_HZ) / 1000;
+    const pieceAt = (sample: number) => {
+      if (!voice.paced) return new Int16Array(PIECE_SAMPLES);
+      const at = Math.round(streamStart + sample);
+      return new Int16Array(messageEnd(at, FRAME_SAMPLES, SAMPLE_RATE_HZ) - at);
+    };
     /** Samples in the pieces before. */
     let samples = 0;
     let pieces = 0;
-    const pieceSamples = voice.paced ? PIECE_SAMPLES.paced : PIECE_SAMPLES.unpaced;
-    let piece = new Int16Array(pieceSamples);
+    let piece = pieceAt(0);
     let filled = 0;
     for (const { segment, index, isWordLike } of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) {
       if (!isWordLike) continue;
@@ -111,7 +124,7 @@ export class MockTone implements Provider {
         signal.throwIfAborted();
         yield audioPiece(piece);
         samples += filled;
-        piece = new Int16Array(pieceSamples);
+        piece = pieceAt(samples);
         pieces++;
         filled = 0;
       }

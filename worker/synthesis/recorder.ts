@@ -25,7 +25,8 @@ export interface Recording {
 async function speak(recording: Recording, speaker: Speaker, onFirstAudio: (ms: number) => void, signal: AbortSignal) {
   const { track } = recording;
   await track.beginTake();
-  const utterance = { text: track.segment!.text, voice: speaker.voice, language: speaker.language };
+  const { voice, language } = speaker;
+  const utterance = { text: track.segment!.text, voice, language, startMs: track.segmentStartMs };
   for await (const piece of speaker.speak(utterance, onFirstAudio, signal)) {
     signal.throwIfAborted();
     if (piece.type === "event") {

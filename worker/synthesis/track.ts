@@ -78,6 +78,11 @@ export class Track {
     return this.#done + this.#index + 1;
   }
 
+  /** Where {@link segment} begins in the stream, in ms and to the sample; an encoder's delay is not counted. */
+  get segmentStartMs(): number {
+    return (this.#segmentStart * 1000) / this.#log.settings.pcmRateHz;
+  }
+
   /** No segment follows that another voice could begin with. */
   get isLast(): boolean {
     return this.#furthest === this.#segments.length - 1;

@@ -58,7 +58,7 @@ describe("a PCM buffer", () => {
     vi.useFakeTimers();
     const buffer = new PcmBuffer(RATE, 0);
     const lengths: number[] = [];
-    const reading = (async () => {
+    const done = (async () => {
       for await (const piece of buffer.read(0, never)) lengths.push(piece.length);
     })();
     await vi.advanceTimersByTimeAsync(95_000);
@@ -66,7 +66,7 @@ describe("a PCM buffer", () => {
     await vi.advanceTimersByTimeAsync(20_000);
     buffer.finish();
     await vi.advanceTimersByTimeAsync(0);
-    await reading;
+    await done;
     expect(lengths).toEqual([0, 0, 0, 20]);
     expect(vi.getTimerCount()).toBe(0);
     vi.useRealTimers();
