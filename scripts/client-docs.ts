@@ -17,16 +17,28 @@ made from its doc comments, by \`npm run docs:client\`.
 
 In a page on any origin, from the gateway itself:
 
-    <script type="module">
-      import { TtsClient } from "http://localhost:8787/client.js";
+<!-- script: 1  -->
 
-      const speech = new TtsClient("http://localhost:8787").speak({ provider: "espeak", voice: "en-us", text: "Hello!" });
-      for await (const { seq, audio } of speech) console.log(seq, audio.length);
-    </script>
+\`\`\`html
+<script type="module">
+  import { TtsClient } from "http://localhost:8787/client.js";
 
-In Node, with a bundler or for TypeScript, as a package: \`npm pack ./client\` here makes
-\`tts-gateway-client-0.1.0.tgz\`, \`npm install\` with its path there installs it, and the import is
-\`"tts-gateway-client"\`. Every type below is exported too.
+  const client = new TtsClient("http://localhost:8787");
+  const speech = client.speak({ provider: "espeak", voice: "en-us", text: "Hello!", target_format: "mp3" });
+  for await (const { seq, audio } of speech) console.log(seq, audio.length);
+</script>
+\`\`\`
+
+In Node, or with a bundler, as a package with types:
+
+<!-- not run: test/e2e/client-package.test.ts does, in an empty project -->
+
+\`\`\`sh
+npm pack ./client # here; and there:
+npm install /path/to/tts-gateway-client-0.1.0.tgz
+\`\`\`
+
+The import is then \`import { TtsClient } from "tts-gateway-client"\`. Every type below is exported too.
 `;
 
 /** A part that a class, an interface or an alias has, as far as it has it. */

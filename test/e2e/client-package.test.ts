@@ -1,4 +1,4 @@
-/** The client library as others have it: from the gateway's own address, and as an npm package in an empty project. */
+/** The client library as others have it: as an npm package. The file that the gateway serves is run by snippets.test.ts. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,29 +15,6 @@ async function exampleOf(document: string): Promise<string> {
   const [example] = /^ {4}import .*\n(?:(?: {4}.*)?\n)+/m.exec(text)!;
   return example.replaceAll(/^ {4}/gm, "").replaceAll("http://localhost:8787", stack.url);
 }
-
-describe("the file that the gateway serves", () => {
-  it.each(["README.md", "docs/client.md"])(
-    "brings the page of %s bytes, though the page came from elsewhere",
-    async (document) => {
-      const response = await fetch(`${stack.url}/client.js`, { headers: { origin: "http://localhost:3000" } });
-      expect(response.headers.get("access-control-allow-origin")).toBe("*");
-      const file = `data:text/javascript;base64,${Buffer.from(await response.text()).toString("base64")}`;
-      const page = await readFile(join(ROOT, document), "utf8");
-      const [, script] = /<script type="module">(.*?)<\/script>/s.exec(page)!;
-      const module = script!
-        .replace("http://localhost:8787/client.js", file)
-        .replaceAll("http://localhost:8787", stack.url);
-      // Node imports no address; what the file itself imported, it would not find either.
-      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module"], {
-        input: module,
-        encoding: "utf8",
-      });
-      expect(stderr).toBe("");
-      expect(stdout).toMatch(/^1 \d+\n2 \d+\n3 \d+\n/);
-    },
-  );
-});
 
 describe("the npm package, in an empty project", () => {
   let project: string;

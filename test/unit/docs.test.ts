@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FORMATS } from "../../protocol/formats.ts";
+import { wavHeader } from "../../protocol/wav.ts";
 import { CLOSE } from "../../protocol/close-codes.ts";
 import { parseConfig, SETTING_NAMES } from "../../worker/config/settings.ts";
 
@@ -35,6 +36,12 @@ describe("docs/protocol.md", () => {
   const rows = rowsOf(read("docs/protocol.md"));
   it.each(Object.values(CLOSE))("tells when close code %d is sent", (code) => {
     expect(rows.filter(([codes]) => codes!.split(", ").includes(String(code)))).toHaveLength(1);
+  });
+
+  it("tells what the bytes of pcm16 are, and that a streamed WAV does not know its length", () => {
+    const formats = rows.find(([field]) => field === "`target_format`")!.at(-1);
+    expect(formats).toMatch(/mono.*pcm16 is signed 16-bit little-endian/);
+    expect(formats).toContain(String(new DataView(wavHeader(8_000).buffer).getUint32(40, true)));
   });
 
   it.each(FORMATS)("lists the format %s", (format) => {

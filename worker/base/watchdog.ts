@@ -7,8 +7,9 @@ export class Watchdog {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wakesAt = Number.POSITIVE_INFINITY;
   readonly #isOwed: () => boolean;
+  #wasOwed = true;
 
-  /** @param isOwed asked when the time is over: if nothing is owed then, the wait begins anew. */
+  /** @param isOwed whether anything is owed: only what was owed for the whole time is too late. */
   constructor(isOwed: () => boolean = () => true) {
     this.#isOwed = isOwed;
   }
@@ -20,6 +21,7 @@ export class Watchdog {
   /** From now on somebody waits; after `withinMs` the signal aborts with `error`. */
   expect(withinMs: number, error: () => Error): void {
     this.#error = error;
+    this.#wasOwed = this.#isOwed();
     this.#withinMs = withinMs;
     this.#deadline = Date.now() + withinMs;
     // Told with every piece of a stream: a timer that wakes too early is left as it is, and looks again then.
@@ -47,7 +49,9 @@ export class Watchdog {
   #look(): void {
     this.#wakesAt = Number.POSITIVE_INFINITY;
     if (this.#deadline === Number.POSITIVE_INFINITY) return;
-    if (!this.#isOwed()) this.#deadline = Date.now() + this.#withinMs;
+    const wasOwed = this.#wasOwed;
+    this.#wasOwed = this.#isOwed();
+    if (!wasOwed || !this.#wasOwed) this.#deadline = Math.max(this.#deadline, Date.now() + this.#withinMs);
     if (Date.now() < this.#deadline) this.#arm();
     else this.#controller.abort(this.#error?.());
   }

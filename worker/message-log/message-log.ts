@@ -1,8 +1,8 @@
 /**
  * The messages of a stream, numbered as they are made and read by whoever hears them, at any later time.
  *
- * A row is written when it is full, or a second after the first of its messages was sent: from then on the bytes of its
- * messages are fixed. Messages that were sent and not written are made again if the object is lost; they then have the
+ * A row is written when it is full, a second after the first of its messages was sent, where another voice begins, and at
+ * the end: from then on the bytes of its messages are fixed. Messages that were sent and not written are made again if the object is lost; they then have the
  * same media time and packet borders, and may have other bytes.
  */
 import { Bell } from "../base/bell.ts";
@@ -28,7 +28,7 @@ const ROW_MESSAGES = 500;
 /** A row is written so long after the first of its messages was sent, in ms. */
 const SENT_ROW_MS = 1_000;
 
-/** Most messages that a lost object may have sent and not written: those of one row, and of one that was being written. */
+/** Messages that a lost object may have sent and not written, as far as a client is believed: those of two rows. */
 export const UNWRITTEN_MESSAGES = 2 * ROW_MESSAGES;
 
 export interface LogStore {
@@ -175,7 +175,7 @@ export class MessageLog {
       else if (type === "segment") segments = [...segments, at];
       else {
         this.#open.words.push(at);
-        wordsEnd = at.textStart + at.length;
+        wordsEnd = Math.max(wordsEnd, at.textStart + at.length);
       }
     }
     this.#marks = this.#marks.filter((mark) => !isReached(mark));

@@ -66,7 +66,7 @@ export class MessageRow {
       startBytes: this.#startBytes,
       endSamples: this.#endSamples,
       endBytes: this.#endBytes,
-      data: concat(this.#pieces),
+      data: this.#pieces.length === 1 ? this.#pieces[0]!.slice() : concat(this.#pieces), // a view would keep all it is of
       words: this.words,
       end,
     };

@@ -74,7 +74,7 @@ export interface Row {
   /** Where each message ends within `data`. */
   endBytes: number[];
   data: Uint8Array;
-  /** The words that begin in its audio. */
+  /** The words that begin in its audio; kept for protocols that tell them. */
   words: Word[];
   /** How far everything had come when the row was closed. */
   end: LogEnd;

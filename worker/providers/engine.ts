@@ -79,12 +79,12 @@ export class EngineProvider implements Provider {
     return { ...catalog, voices: [...first, ...catalog.voices.filter((voice) => !first.includes(voice))] };
   }
 
-  async *speak(utterance: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+  async *speak({ text, voice, language }: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
     const left = new AbortController();
     const init = {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(utterance),
+      body: JSON.stringify({ text, voice, language }),
       // A reader that leaves tells nobody: through a container's host, a cancelled body does not reach the engine.
       signal: AbortSignal.any([signal, left.signal]),
     };

@@ -3,6 +3,7 @@
  * number of samples, so that the tone runs on without a jump from note to note and from utterance to utterance, and is
  * the same to the sample in every run.
  */
+import { messageEnd } from "../../protocol/message-size.ts";
 import { RequestFault, type Catalog, type Provider, type SpeechPiece, type Utterance, type Voice } from "./provider.ts";
 
 const SAMPLE_RATE_HZ = 16_000;
@@ -16,12 +17,11 @@ const MS_PER_CHAR = 65;
 /** A third of full scale. */
 const AMPLITUDE = 0x2aaa;
 
-/** Audio of the first pieces of an utterance, and of all that follow, in samples: 20 to 100 ms. */
-const FIRST_PIECES_SAMPLES = [320, 320, 640, 960, 1280] as const;
-const PIECE_SAMPLES = 1600;
+/** Audio of one piece, in samples. */
+const PIECE_SAMPLES = SAMPLE_RATE_HZ / 10;
 
-/** A paced voice gives a piece when the first 20 ms of it would have been spoken. */
-const PACED_SAMPLES = 320;
+/** A frame of raw audio, in samples: the messages of a stream of PCM hold whole ones. */
+const FRAME_SAMPLES = SAMPLE_RATE_HZ / 50;
 
 /** Pieces made before other work of the isolate gets its turn: a second of audio. */
 const PIECES_PER_TURN = 10;
@@ -87,16 +87,26 @@ export class MockTone implements Provider {
     return { voices, sampleRateHz: SAMPLE_RATE_HZ, maxChars: 2_000 };
   }
 
-  async *speak({ text, voice: voiceId, language }: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
+  async *speak(
+    { text, voice: voiceId, language, startMs = 0 }: Utterance,
+    signal: AbortSignal,
+  ): AsyncGenerator<SpeechPiece> {
     const voice = VOICES.find(({ id }) => id === voiceId);
     if (!voice) throw new RequestFault("unknown_voice", `mock_tone has no voice ${voiceId}`);
     yield { type: "event", event: { type: "format", sample_rate: SAMPLE_RATE_HZ } };
     const startedAt = Date.now();
     const spokenAt = (sample: number) => pause(startedAt + (sample / SAMPLE_RATE_HZ) * 1000 - Date.now());
+    // Each wake-up costs: a paced voice gives its audio where the stream's messages end, at real time all the same.
+    const streamStart = (startMs * SAMPLE_RATE_HZ) / 1000;
+    const pieceAt = (sample: number) => {
+      if (!voice.paced) return new Int16Array(PIECE_SAMPLES);
+      const at = Math.round(streamStart + sample);
+      return new Int16Array(messageEnd(at, FRAME_SAMPLES, SAMPLE_RATE_HZ) - at);
+    };
     /** Samples in the pieces before. */
     let samples = 0;
     let pieces = 0;
-    let piece = new Int16Array(FIRST_PIECES_SAMPLES[0]);
+    let piece = pieceAt(0);
     let filled = 0;
     for (const { segment, index, isWordLike } of new Intl.Segmenter(language, { granularity: "word" }).segment(text)) {
       if (!isWordLike) continue;
@@ -109,16 +119,18 @@ export class MockTone implements Provider {
         at += count;
         filled += count;
         if (filled < piece.length) continue;
-        if (voice.paced) await spokenAt(samples + PACED_SAMPLES);
+        if (voice.paced) await spokenAt(samples + filled);
         else if (pieces % PIECES_PER_TURN === 0) await pause(0);
         signal.throwIfAborted();
         yield audioPiece(piece);
         samples += filled;
-        piece = new Int16Array(FIRST_PIECES_SAMPLES[++pieces] ?? PIECE_SAMPLES);
+        piece = pieceAt(samples);
+        pieces++;
         filled = 0;
       }
     }
-    if (filled > 0) yield audioPiece(piece.subarray(0, filled));
+    if (filled === 0) return;
     if (voice.paced) await spokenAt(samples + filled);
+    yield audioPiece(piece.subarray(0, filled));
   }
 }

@@ -24,6 +24,8 @@ export interface Utterance {
   voice: string;
   /** Canonical BCP 47; undefined: the voice's own. */
   language: string | undefined;
+  /** Where in the stream it begins, in ms and to the sample, for a provider that gives its audio at real time; 0 if nobody says. */
+  startMs?: number;
 }
 
 /** A format event before the first audio, then audio (s16le mono) and word events as they are made. */

@@ -9,7 +9,7 @@ export type Providers = ReadonlyMap<string, Provider>;
 /** Where an engine is (undefined: nowhere), and its voice that is listed first. */
 export interface Engine {
   upstream: Upstream | undefined;
-  firstVoice: string;
+  firstVoice?: string;
 }
 
 /** @param engines by the id of their provider. */

@@ -93,6 +93,10 @@ export function reportOf(
   };
 }
 
+export function logVoiceChange(session: string, { provider, voice, failure, startMs, isCut }: Notice): void {
+  log("voice_changed", { session, provider, voice, reason: failure.reason, pts_ms: startMs, is_cut: isCut });
+}
+
 /** The line of a stream that has ended. */
 export function logStream({ id, state, voice, format, sampleRateHz, life, counts, notices }: SessionReport): void {
   const { createdAt, startedAt, firstAudioAt, endedAt = Date.now(), outcome } = life;

@@ -5,7 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { CLOSE } from "../../protocol/close-codes.ts";
 import { failureOf, GatewayError, unknownSession, type Failure } from "../base/errors.ts";
-import { log, logBug } from "../base/log.ts";
+import { logBug } from "../base/log.ts";
 import { config } from "../config/config.ts";
 import { Connection } from "../delivery/connection.ts";
 import { Delivery } from "../delivery/delivery.ts";
@@ -18,7 +18,7 @@ import type { SpeechRequest } from "../synthesis/speech-request.ts";
 import type { Synthesis } from "../synthesis/synthesis.ts";
 import { createSynthesis } from "./create-synthesis.ts";
 import { stateOf, type Lifecycle, type Lifetimes, type Sent } from "./lifecycle.ts";
-import { logStream, noticesOf, outcomeOf, reportOf, type SessionReport } from "./report.ts";
+import { logStream, logVoiceChange, noticesOf, outcomeOf, reportOf, type SessionReport } from "./report.ts";
 import { StoredSession } from "./stored-session.ts";
 
 const LIFETIMES: Lifetimes = {
@@ -38,7 +38,7 @@ export abstract class SessionObject extends DurableObject {
   #stored: StoredSession | undefined;
   #synthesis: Synthesis | undefined;
   #delivery: Delivery | undefined;
-  /** A stream found in storage was begun by an object that is lost; it has sent no message above this one. */
+  /** A stream found in storage was begun by an object that is lost; a client is believed to have its messages up to this one. */
   #mostSentBefore = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -49,7 +49,9 @@ export abstract class SessionObject extends DurableObject {
     this.#mostSentBefore = end.seq + UNWRITTEN_MESSAGES;
     // Whatever was written may have been sent, and its client was lost with the object.
     if (end.seq > this.#life.sent.seq) this.#stored.change({ sent: { seq: end.seq, ms: endMs, bytes: end.bytes } });
-    this.#stored.change({ droppedAt: this.#life.droppedAt || Date.now() });
+    if (this.#life.droppedAt) return;
+    this.#stored.change({ droppedAt: Date.now() });
+    this.#stored.saveSoon(); // or every object that an alarm makes would begin to wait anew
   }
 
   get #life(): Lifecycle {
@@ -130,7 +132,7 @@ export abstract class SessionObject extends DurableObject {
         this.#stored!.saveSoon();
         this.#background(this.#open().run());
       } else if (!this.#open().log.end.ended) throw new Error("the last row of a session that has ended is missing");
-      for (const notice of this.#report().notices) connection.notify(notice);
+      for (const notice of noticesOf(this.#stored!.request, this.#open().log)) connection.notify(notice);
       const end = await delivery.run();
       if (delivery !== this.#delivery) return;
       const outcome = this.#life.outcome ?? outcomeOf(this.#open().log);
@@ -207,7 +209,7 @@ export abstract class SessionObject extends DurableObject {
       else this.#detach((gone) => gone.end(CANCELLED)); // it has heard enough of a session that has ended
     } catch (error) {
       const failure = this.#failure(error);
-      this.#detach((gone) => gone.refuse(failure));
+      if (delivery === this.#delivery) this.#detach((gone) => gone.refuse(failure));
     }
   }
 
@@ -228,9 +230,7 @@ export abstract class SessionObject extends DurableObject {
   #voiceChanged(change: VoiceChange): void {
     const { log: messages } = this.#open();
     const notice = noticesOf(this.#stored!.request, messages)[messages.end.changes.indexOf(change)]!;
-    const { provider, voice, failure, startMs, isCut } = notice;
-    const session = this.ctx.id.toString();
-    log("voice_changed", { session, provider, voice, reason: failure.reason, pts_ms: startMs, is_cut: isCut });
+    logVoiceChange(this.ctx.id.toString(), notice);
     this.#delivery?.connection.notify(notice);
   }
 

@@ -25,7 +25,8 @@ export interface Recording {
 async function speak(recording: Recording, speaker: Speaker, onFirstAudio: (ms: number) => void, signal: AbortSignal) {
   const { track } = recording;
   await track.beginTake();
-  const utterance = { text: track.segment!.text, voice: speaker.voice, language: speaker.language };
+  const { voice, language } = speaker;
+  const utterance = { text: track.segment!.text, voice, language, startMs: track.segmentStartMs };
   for await (const piece of speaker.speak(utterance, onFirstAudio, signal)) {
     signal.throwIfAborted();
     if (piece.type === "event") {
@@ -90,7 +91,7 @@ async function recordSegment(recording: Recording, speaker: Speaker, signal: Abo
   const { track, limits, counts, speakers } = recording;
   const askedAt = Date.now();
   let failedAt: number | undefined;
-  for (let failures = 1; ; failures++) {
+  for (let failures = 0; ;) {
     try {
       return await attempt(recording, speaker, signal);
     } catch (error) {
@@ -103,8 +104,8 @@ async function recordSegment(recording: Recording, speaker: Speaker, signal: Abo
         const { reason, again, message } = failure;
         log("utterance_failed", { provider: speaker.provider, segment: track.number, reason, again, message });
       }
-      // Being sent away is no attempt that failed.
-      if (trouble === "busy" || trouble === "starting" || trouble === "circuit_open") failures--;
+      const wasSentAway = trouble === "busy" || trouble === "starting" || trouble === "circuit_open";
+      if (!wasSentAway) failures++;
       const state = {
         hasSuccessor: speaker !== speakers.at(-1),
         isUnderWay: track.isUnderWay,

@@ -60,7 +60,7 @@ export interface RetryState {
   isUnderWay: boolean;
   /** ... and some of this segment. */
   isInSegment: boolean;
-  /** Attempts at this segment that failed, this one included. */
+  /** Attempts at this segment that failed; being sent away is none. */
   failures: number;
   /** Since the segment was first asked for, in ms. */
   sinceAskedMs: number;

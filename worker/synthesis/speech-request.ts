@@ -23,7 +23,7 @@ export interface SpeechRequest {
   text: string;
   /** Longest utterance that every voice takes, in UTF-16 code units. */
   maxChars: number;
-  /** Of the audio that is recorded, in Hz: the asked voice's. */
+  /** Of the audio that is recorded, in Hz: that of the first voice whose provider is known. */
   rateHz: number;
   format: AudioFormat;
   /** Of the audio the client gets, in Hz. */

@@ -7,7 +7,7 @@ import { Bell } from "../base/bell.ts";
 import type { Failure } from "../base/errors.ts";
 import { MessageLog, type LogStore } from "../message-log/message-log.ts";
 import type { VoiceChange } from "../message-log/stored-row.ts";
-import { segmentsFrom } from "../text/segmenter.ts";
+import { segmentsFrom, type Segment } from "../text/segmenter.ts";
 import { runUpStart } from "../upstreams/encoder.ts";
 import { EncodedStream } from "./encoded-stream.ts";
 import { RawStream } from "./raw-stream.ts";
@@ -40,7 +40,7 @@ export class Synthesis {
   readonly #heard = new Bell();
   #heardMs = 0;
   #isRunning = false;
-  #totalSegments: number | undefined;
+  #segments: Segment[] | undefined;
 
   /** The synthesis whose log is in `store`, or a new one; it does nothing before {@link run}. */
   constructor(
@@ -70,15 +70,14 @@ export class Synthesis {
   async run(): Promise<void> {
     if (this.#isRunning || this.log.end.ended) return;
     this.#isRunning = true;
-    const left = new AbortController();
-    const signal = AbortSignal.any([this.#stopped.signal, left.signal]);
+    const { signal } = this.#stopped;
     try {
       await (this.#isRaw ? this.#runRaw(signal) : this.#runEncoded(signal));
       this.log.finish();
     } catch (error) {
-      if (!this.#stopped.signal.aborted) this.log.finish(this.#failureOf(error));
+      if (!signal.aborted) this.log.finish(this.#failureOf(error));
     } finally {
-      left.abort();
+      this.#stopped.abort(); // a voice may still be speaking for an encoder that failed
     }
   }
 
@@ -97,7 +96,7 @@ export class Synthesis {
 
   /** Segments of the whole text. */
   get totalSegments(): number {
-    return (this.#totalSegments ??= this.#segmentsFrom(0).length);
+    return this.#allSegments.length;
   }
 
   /** Raw PCM at the rate that it is spoken at is its own encoding. */
@@ -106,13 +105,17 @@ export class Synthesis {
     return FORMAT_TRAITS[format].isRawPcm && sampleRateHz === rateHz;
   }
 
-  #segmentsFrom(textStart: number) {
+  get #allSegments(): readonly Segment[] {
+    return (this.#segments ??= this.#segmentsFrom(0));
+  }
+
+  #segmentsFrom(textStart: number): Segment[] {
     const { text, voices, maxChars } = this.#request;
     return segmentsFrom(text, voices[0].language ?? "und", maxChars, textStart);
   }
 
   #remainingFrom(textStart: number): Remaining {
-    const segments = this.#segmentsFrom(textStart);
+    const segments = textStart === 0 ? this.#allSegments : this.#segmentsFrom(textStart);
     return { segments, done: Math.max(0, this.totalSegments - segments.length) };
   }
 

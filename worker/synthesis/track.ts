@@ -78,6 +78,11 @@ export class Track {
     return this.#done + this.#index + 1;
   }
 
+  /** Where {@link segment} begins in the stream, in ms and to the sample; an encoder's delay is not counted. */
+  get segmentStartMs(): number {
+    return (this.#segmentStart * 1000) / this.#log.settings.pcmRateHz;
+  }
+
   /** No segment follows that another voice could begin with. */
   get isLast(): boolean {
     return this.#furthest === this.#segments.length - 1;
@@ -90,7 +95,7 @@ export class Track {
 
   /** Some of {@link segment} was recorded, by this object or by one that was lost. */
   get isInSegment(): boolean {
-    return this.#isInSegment;
+    return this.#isInSegment || this.#furthest > this.#index;
   }
 
   /** Another take of {@link segment} begins; what was recorded of it is skipped. */
@@ -133,7 +138,7 @@ export class Track {
 
   /** The next voice goes on: with the segment, or behind it if a part of it was recorded and cannot be spoken again. */
   async changeVoice(failure: Failure): Promise<void> {
-    const isCut = this.#isInSegment;
+    const isCut = this.isInSegment;
     // Whatever was heard before a loss was heard: the voice that follows begins behind it.
     this.#index = this.#furthest;
     await this.#silence(Math.ceil(this.#log.pcmEnd));

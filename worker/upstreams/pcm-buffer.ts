@@ -8,7 +8,10 @@ import { BYTES_PER_SAMPLE } from "../../protocol/formats.ts";
 import { Bell } from "../base/bell.ts";
 
 /** PCM that an encoder may hold unanswered, in ms: more than any codec holds back. Unbounded, sockets swallow minutes. */
-export const UNANSWERED_MS = 1_000;
+const UNANSWERED_MS = 1_000;
+
+/** A reader that nothing comes for gets an empty piece so often, in ms: the transcoder ends a stream that says nothing. */
+const KEEP_ALIVE_MS = 30_000;
 
 export class PcmBuffer {
   readonly rateHz: number;
@@ -71,7 +74,10 @@ export class PcmBuffer {
     return this.#end - this.#answered < this.#unansweredSamples;
   }
 
-  /** Everything before `sample` came back encoded; what lies before `keepFrom` is not needed again. */
+  /**
+   * Everything before `sample` came back encoded, an encoder's delay counted as such; what lies before `keepFrom` is not
+   * needed again.
+   */
   answer(sample: number, keepFrom: number): void {
     this.#answered = Math.max(this.#answered, sample);
     while (this.#pieces.length > 0) {
@@ -86,14 +92,25 @@ export class PcmBuffer {
   /** The PCM from sample `from` on, as it comes and as it is answered. @throws the signal's reason. */
   async *read(from: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     if (from < this.#start) throw new RangeError(`PCM from ${from} on is wanted, and kept from ${this.#start} on`);
-    for (let at = from; ;) {
-      const limit = () => Math.min(this.#end, Math.floor(this.#answered + this.#unansweredSamples));
-      await this.#changed.until(() => limit() > at || (this.#isFinished && at >= this.#end), signal);
-      if (at >= this.#end) return;
-      const bytes = this.#from(at, limit());
-      at += bytes.length / BYTES_PER_SAMPLE;
-      this.#furthestRead = Math.max(this.#furthestRead, at);
-      yield bytes;
+    let isQuiet = false;
+    const quiet = setInterval(() => {
+      isQuiet = true;
+      this.#changed.ring();
+    }, KEEP_ALIVE_MS);
+    try {
+      for (let at = from; ;) {
+        const limit = () => Math.min(this.#end, Math.floor(this.#answered + this.#unansweredSamples));
+        const isOver = () => this.#isFinished && at >= this.#end;
+        await this.#changed.until(() => limit() > at || isOver() || isQuiet, signal);
+        if (isOver()) return;
+        isQuiet = false;
+        const bytes = limit() > at ? this.#from(at, limit()) : new Uint8Array(0);
+        at += bytes.length / BYTES_PER_SAMPLE;
+        this.#furthestRead = Math.max(this.#furthestRead, at);
+        yield bytes;
+      }
+    } finally {
+      clearInterval(quiet);
     }
   }
 

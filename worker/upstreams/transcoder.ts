@@ -3,7 +3,7 @@ import { decodeEnvelopes, encodeAudio, encodeEnd, encodeEvent, type FormatEvent 
 import { BYTES_PER_SAMPLE, type AudioFormat, type ResumePoint } from "../../protocol/formats.ts";
 import { lastToc } from "../../protocol/opus-mode.ts";
 import { GatewayError } from "../base/errors.ts";
-import { log } from "../base/log.ts";
+import { log, logBug } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
 import { Watchdog } from "../base/watchdog.ts";
 import type { PcmBuffer } from "./pcm-buffer.ts";
@@ -47,12 +47,14 @@ function unavailable(): GatewayError {
 }
 
 /** A body that takes from its source only what the network takes from it. */
-function bodyOf(source: AsyncIterator<Uint8Array>): ReadableStream<Uint8Array> {
+function bodyOf(source: AsyncIterator<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        // A source fails only when its stream was given up, and the request with it: an error here would be nobody's.
-        const { done, value } = await source.next().catch(() => ({ done: true, value: undefined }));
+        const { done, value } = await source.next().catch((error: unknown) => {
+          if (!signal.aborted) logBug(error); // else the stream was given up, and the request with it
+          return { done: true, value: undefined };
+        });
         if (done || !value) controller.close();
         else controller.enqueue(value);
       },
@@ -84,11 +86,16 @@ async function open(
     const tooLate = setTimeout(() => attempt.abort(), Math.max(deadline - Date.now(), RETRY_MS));
     const either = AbortSignal.any([signal, attempt.signal]);
     try {
-      const response = await upstream.fetch(path, { method: "POST", body: bodyOf(body(either)), signal: either });
+      const response = await upstream.fetch(path, {
+        method: "POST",
+        body: bodyOf(body(either), either),
+        signal: either,
+      });
       if (response.ok && response.body) return response.body;
       attempt.abort(); // or what is left of the body would go on beside the next attempt
       if (response.status < 500) throw new GatewayError("transcoder_failed", "the transcoder refused the stream");
     } catch (error) {
+      attempt.abort(); // its reader of the PCM would wait beside the next one's
       signal.throwIfAborted();
       if (error instanceof GatewayError) throw error;
     } finally {

@@ -43,15 +43,28 @@ describe("a watchdog", () => {
     expect(watchdog.signal.aborted).toBe(true);
   });
 
-  it("begins its wait anew, as often as it takes, while nothing is owed", () => {
+  it("begins its wait anew, as often as it takes, until something was owed for all of it", () => {
     let isOwed = false;
     const watchdog = new Watchdog(() => isOwed);
     watchdog.expect(100, late);
-    vi.advanceTimersByTime(1_050);
-    isOwed = true;
-    vi.advanceTimersByTime(49);
+    vi.advanceTimersByTime(1_099);
+    isOwed = true; // there was a ms left of a wait for nothing
+    vi.advanceTimersByTime(100);
     expect(watchdog.signal.aborted).toBe(false);
     vi.advanceTimersByTime(1);
+    expect(watchdog.signal.aborted).toBe(true);
+  });
+
+  it("does not make up for a wait in which nothing was owed any more", () => {
+    let isOwed = true;
+    const watchdog = new Watchdog(() => isOwed);
+    watchdog.expect(100, late);
+    isOwed = false;
+    vi.advanceTimersByTime(100);
+    isOwed = true;
+    vi.advanceTimersByTime(100);
+    expect(watchdog.signal.aborted).toBe(false);
+    vi.advanceTimersByTime(100);
     expect(watchdog.signal.aborted).toBe(true);
   });
 

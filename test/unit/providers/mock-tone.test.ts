@@ -1,3 +1,4 @@
+import { messageEnd } from "../../../protocol/message-size.ts";
 import { describe, expect, it } from "vitest";
 import { MockTone } from "../../../worker/providers/mock-tone.ts";
 import type { SpeechPiece } from "../../../worker/providers/provider.ts";
@@ -105,6 +106,18 @@ describe("the paced voice", () => {
     const audioMs = (paced.length / 2 / RATE) * 1000;
     expect(ms).toBeGreaterThanOrEqual(audioMs - 40);
     expect(ms).toBeLessThan(audioMs + 400);
+  });
+
+  it("gives its pieces where the messages of its stream end, wherever in the stream it begins", async () => {
+    const utterance = { text: "One two three", voice: "en-US-mock-paced", language: "en-US" };
+    const ends: number[] = [];
+    let at = 52.5 * 16; // 52.5 ms
+    for await (const piece of new MockTone().speak({ ...utterance, startMs: 52.5 }, new AbortController().signal)) {
+      if (piece.type === "audio") ends.push((at += piece.samples));
+    }
+    const whole = ends.slice(0, -1);
+    expect(whole.slice(0, 4).map((end) => end / 16)).toEqual([80, 140, 220, 320]);
+    expect(whole.every((end, i) => i === 0 || end === messageEnd(whole[i - 1]!, 320, RATE))).toBe(true);
   });
 
   it("gives its first piece at once", async () => {

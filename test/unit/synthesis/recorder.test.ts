@@ -22,8 +22,8 @@ describe("recording", () => {
     const recorder = new Recorder(["one", "two"]);
     expect((await recorder.run(provider)).failure).toBeUndefined();
     expect(provider.asked.map(({ utterance }) => utterance)).toEqual([
-      { text: "one", voice: "v", language: "en" },
-      { text: "two", voice: "v", language: "en" },
+      { text: "one", voice: "v", language: "en", startMs: 0 },
+      { text: "two", voice: "v", language: "en", startMs: 50 },
     ]);
     expect(recorder.log.counts).toEqual({ segments: 2, utterances: 2, retries: 0, pcmSamples: 90, encodedAgainMs: 0 });
     const { pcm, words } = recorder.heard();

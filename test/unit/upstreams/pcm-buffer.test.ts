@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { PcmBuffer } from "../../../worker/upstreams/pcm-buffer.ts";
 import { collect, concat, countingPcm } from "../bytes.ts";
 
@@ -52,6 +52,24 @@ describe("a PCM buffer", () => {
     const third = reading(buffer, 0);
     await turn();
     expect(third.samples).toHaveLength(1_300);
+  });
+
+  it("gives a reader that nothing comes for an empty piece now and then, so that its stream is not taken for dead", async () => {
+    vi.useFakeTimers();
+    const buffer = new PcmBuffer(RATE, 0);
+    const lengths: number[] = [];
+    const done = (async () => {
+      for await (const piece of buffer.read(0, never)) lengths.push(piece.length);
+    })();
+    await vi.advanceTimersByTimeAsync(95_000);
+    buffer.push(countingPcm(10));
+    await vi.advanceTimersByTimeAsync(20_000);
+    buffer.finish();
+    await vi.advanceTimersByTimeAsync(0);
+    await done;
+    expect(lengths).toEqual([0, 0, 0, 20]);
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
   });
 
   it("lets who speaks wait while a second of it is unanswered", async () => {
