@@ -34,6 +34,7 @@ const worker = {
   ],
   test: {
     name: "worker",
+    globalSetup: ["test/support/built-client.ts"],
     include: ["test/worker/**/*.test.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -8,8 +8,10 @@
 /** Of s16le, as all audio between the parts is. */
 export const BYTES_PER_SAMPLE = 2;
 
+/** Their names, as a request's `target_format` has them. */
 export const FORMATS = ["pcm16", "mulaw", "alaw", "opus", "mp3", "wav", "flac", "aac"] as const;
 
+/** A format that a stream can be asked for in. */
 export type AudioFormat = (typeof FORMATS)[number];
 
 export interface FormatTraits {

@@ -1,3 +1,9 @@
+/** Text, by a rule of wrangler.toml. */
+declare module "*/client/dist/client.js" {
+  const text: string;
+  export default text;
+}
+
 declare namespace Cloudflare {
   interface Env {
     SESSIONS: DurableObjectNamespace<import("./index.ts").Session>;

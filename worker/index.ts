@@ -1,8 +1,10 @@
 /** The route table. No audio passes here: a stream's socket is handed to its session. */
 import { Hono } from "hono";
 import { cors } from "hono/cors";
+import { etag, RETAINED_304_HEADERS } from "hono/etag";
 import { failureOf, GatewayError, problemResponse } from "./base/errors.ts";
 import { logRequests, logBug } from "./base/log.ts";
+import { getClientFile } from "./api/native/client-file.ts";
 import { getReadiness } from "./api/native/readiness.ts";
 import { cancelSession, createSession, getSession, limitBody, openStream } from "./api/native/sessions.ts";
 import { listVoices } from "./api/native/voices.ts";
@@ -20,6 +22,7 @@ export class Session extends SessionObject {
 const app = new Hono<{ Bindings: Env }>();
 
 const allowAnyOrigin = cors({ origin: "*", exposeHeaders: ["Retry-After"] });
+const etagged = etag({ retainedHeaders: [...RETAINED_304_HEADERS, "access-control-allow-origin"] });
 
 app.use(logRequests);
 // Not for an upgrade: its answer's headers are immutable, and browsers ask no leave for a WebSocket.
@@ -30,6 +33,7 @@ app.get("/v1/tts/sessions/:id", getSession);
 app.delete("/v1/tts/sessions/:id", cancelSession);
 app.get("/v1/tts/stream/:id", openStream);
 app.get("/v1/voices", listVoices);
+app.get("/client.js", etagged, getClientFile);
 app.get("/healthz", (c) => c.json({ status: "ok" }));
 app.get("/readyz", getReadiness);
 

@@ -1,5 +1,5 @@
 /** A listener: the client library, and what it heard. */
-import { TtsClient, TtsError, type AudioChunk } from "../../client/tts-client.ts";
+import { TtsClient, TtsError, type AudioChunk } from "../../client/index.ts";
 import type { EndOfStreamMessage } from "../../protocol/messages.ts";
 
 export interface Heard {

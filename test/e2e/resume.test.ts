@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { TtsClient } from "../../client/tts-client.ts";
+import { TtsClient } from "../../client/index.ts";
 import type { CreateSessionRequest } from "../../protocol/messages.ts";
 import { cuttingProxy } from "../support/cutting-proxy.ts";
 import { report } from "../support/report.ts";

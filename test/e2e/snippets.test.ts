@@ -76,10 +76,28 @@ async function playPage(html: string): Promise<void> {
   expect(page.sent[0]).toBe('{"type":"ack","seq":1}');
 }
 
+/** Node imports nothing by its address: it is given the file's text, whose own imports it could not find either. */
+async function runPageScript(html: string): Promise<string> {
+  const address = `${stack.url}/client.js`;
+  const response = await fetch(address, { headers: { origin: "http://localhost:3000" } });
+  expect(response.headers.get("access-control-allow-origin"), "a page may import it from elsewhere").toBe("*");
+  const file = `data:text/javascript;base64,${Buffer.from(await response.text()).toString("base64")}`;
+  const [, script] = /<script type="module">(.*)<\/script>/s.exec(html)!;
+  const path = join(folder, "script.mjs");
+  await writeFile(path, script!.replace(address, file));
+  const { stdout, stderr } = await outputOf(spawn(process.execPath, [path]));
+  expect(stderr).toBe("");
+  return stdout.toString();
+}
+
 async function check({ mark, what, text }: Snippet): Promise<void> {
   if (mark === "file" || mark === "page") await writeFile(join(folder, what), text);
   if (mark === "page") return playPage(text);
   if (mark === "file") return;
+  if (mark === "script") {
+    expect(await runPageScript(text)).toContain(what);
+    return;
+  }
   if (mark === "makes") await rm(join(folder, what), { force: true });
   const { code, stdout, stderr } = await run(text);
   if (code !== 0) throw new Error(stderr);

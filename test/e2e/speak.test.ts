@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const speak = (args: string[], env: Record<string, string> = {}) =>
-  runScript("client/speak.ts", args, { GATEWAY_URL: stack.url, ...env });
+  runScript("client/cli/speak.ts", args, { GATEWAY_URL: stack.url, ...env });
 
 it("npm run speak writes speech to a file, and says how it goes", async () => {
   const file = join(folder, "hello.mp3");
@@ -31,7 +31,7 @@ it("npm run speak writes speech to a file, and says how it goes", async () => {
 });
 
 it("npm run speak writes to standard output, and takes the text from standard input", async () => {
-  const child = spawn(process.execPath, ["client/speak.ts", "-", "--format", "wav", "-o", "-"], {
+  const child = spawn(process.execPath, ["client/cli/speak.ts", "-", "--format", "wav", "-o", "-"], {
     cwd: ROOT,
     env: { ...process.env, GATEWAY_URL: stack.url },
   });

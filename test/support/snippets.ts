@@ -5,6 +5,7 @@
  *     <!-- prints: session_id -->    it is run, and prints this
  *     <!-- file: hello.py -->        it is saved, and run by a later block
  *     <!-- page: hello.html -->      it is a page: its script is run, and its button clicked
+ *     <!-- script: 1 -->             it is a page's script, which imports from the gateway, and prints this
  *     <!-- not run: why -->
  *
  * A block in one of these languages must have such a comment; blocks in others are only read.
@@ -29,7 +30,7 @@ export function snippetsOf(markdown: string): Snippet[] {
     if (!RUNNABLE.has(language!)) continue;
     const before = markdown.slice(0, match.index);
     const line = before.split("\n").length;
-    const [, mark, what] = /<!-- (makes|prints|file|page|not run): (.+) -->\n+$/.exec(before) ?? [];
+    const [, mark, what] = /<!-- (makes|prints|file|page|script|not run): (.+) -->\n+$/.exec(before) ?? [];
     if (mark === undefined)
       throw new Error(`line ${line}: nothing says what becomes of this block (test/support/snippets.ts)`);
     snippets.push({ line, language: language!, text: text!, mark, what: what! });

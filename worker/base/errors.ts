@@ -1,6 +1,7 @@
 /** Everything that can go wrong, and what each means as an HTTP status and as a WebSocket close code. */
 import { CLOSE } from "../../protocol/close-codes.ts";
-import { type ErrorMessage } from "../../protocol/messages.ts";
+import type { ErrorReason, Problem } from "../../protocol/errors.ts";
+import type { ErrorMessage } from "../../protocol/messages.ts";
 
 const REASONS = {
   invalid_request: { status: 400, close: CLOSE.policy },
@@ -25,13 +26,11 @@ const REASONS = {
   transcoder_unavailable: { status: 503, close: CLOSE.tryLater },
   restarting: { status: 503, close: CLOSE.restart },
   provider_timeout: { status: 504, close: CLOSE.failure },
-} as const;
-
-export type Reason = keyof typeof REASONS;
+} as const satisfies Record<ErrorReason, { status: number; close: number }>;
 
 /** An expected failure, as a value that can be stored, sent and logged; `message` is for the client to read. */
 export interface Failure {
-  reason: Reason;
+  reason: ErrorReason;
   message: string;
   /** The request field that is wrong. */
   field?: string;
@@ -44,7 +43,7 @@ export class GatewayError extends Error {
   override name = "GatewayError";
   readonly failure: Failure;
 
-  constructor(reason: Reason, message: string, more: Pick<Failure, "field" | "retryAfterMs"> = {}) {
+  constructor(reason: ErrorReason, message: string, more: Pick<Failure, "field" | "retryAfterMs"> = {}) {
     super(message);
     this.failure = { reason, message, ...more };
   }
@@ -64,7 +63,7 @@ export function statusOf({ reason }: Failure): number {
   return REASONS[reason].status;
 }
 
-export function closeCodeOf(reason: Reason): number {
+export function closeCodeOf(reason: ErrorReason): number {
   return REASONS[reason].close;
 }
 
@@ -74,12 +73,12 @@ export function errorMessage(failure: Failure): ErrorMessage {
   return { type: "error", code: statusOf(failure), reason, message, ...retry };
 }
 
-/** An RFC 9457 problem document; its `detail` is what the clients of the commissioned API read. */
 export function problemResponse(failure: Failure): Response {
   const { reason, message, field, retryAfterMs } = failure;
   const status = statusOf(failure);
   const title = reason.replaceAll("_", " ");
-  const problem = { type: "about:blank", title, status, detail: message, reason, ...(field && { field }) };
+  const fieldNamed = field === undefined ? {} : { field };
+  const problem: Problem = { type: "about:blank", title, status, detail: message, reason, ...fieldNamed };
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (reason === "upgrade_required") headers.set("upgrade", "websocket");
   if (retryAfterMs !== undefined) headers.set("retry-after", String(Math.ceil(retryAfterMs / 1000)));

@@ -6,10 +6,10 @@ import {
   GatewayError,
   problemResponse,
   statusOf,
-  type Reason,
 } from "../../../worker/base/errors.ts";
+import type { ErrorReason } from "../../../protocol/errors.ts";
 
-const expected: Record<Reason, [status: number, close: number]> = {
+const expected: Record<ErrorReason, [status: number, close: number]> = {
   invalid_request: [400, 1008],
   invalid_after: [400, 1008],
   invalid_ack: [400, 1008],
@@ -35,7 +35,7 @@ const expected: Record<Reason, [status: number, close: number]> = {
 };
 
 describe("a failure", () => {
-  it.each(Object.entries(expected) as [Reason, [number, number]][])(
+  it.each(Object.entries(expected) as [ErrorReason, [number, number]][])(
     "%s has its status and close code",
     (reason, codes) => {
       expect([statusOf({ reason, message: "" }), closeCodeOf(reason)]).toEqual(codes);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { TtsClient } from "../../../client/tts-client.ts";
+import { TtsClient } from "../../../client/index.ts";
 import { fakeServer } from "../fake-server.ts";
 import { audio, connectionsTo, fakeGateway, serveInPortions, wholeStream, type FakeGateway } from "./fake-gateway.ts";
 

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ResumingStream } from "../../../client/resuming-stream.ts";
-import { TtsClient, TtsError } from "../../../client/tts-client.ts";
+import { ResumingStream } from "../../../client/stream/resuming-stream.ts";
+import { TtsClient, TtsError } from "../../../client/index.ts";
 import {
   audio,
   connectionsTo,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { TtsClient, TtsError, type StreamOptions } from "../../../client/tts-client.ts";
+import { TtsClient, TtsError, type StreamOptions } from "../../../client/index.ts";
 import { audio, eos, fakeGateway, text, wholeStream, type FakeGateway } from "./fake-gateway.ts";
 import { fakeServer, json } from "../fake-server.ts";
 
@@ -71,6 +71,7 @@ describe("the client's stream", () => {
     };
     const { chunks } = await heardStream({ binary: true });
     expect(text(chunks)).toEqual(["one"]);
+    expect(chunks[0]!.audio.buffer.byteLength, "a decoder may be given the buffer").toBe(3);
   });
 
   it("resumes after what is there already", async () => {
@@ -175,6 +176,13 @@ describe("the client's requests", () => {
     expect(server.asked).toEqual(["POST /v1/tts/sessions"]);
   });
 
+  it("throw the field that is wrong", async () => {
+    const problem = { status: 400, reason: "invalid_request", detail: 'voice: there is no "x"', field: "voice" };
+    await using server = await fakeServer(json(problem, 400));
+    const request = new TtsClient(server.url).createSession({ provider: "p", voice: "x", text: "t" });
+    await expect(request).rejects.toMatchObject({ field: "voice", retryAfterMs: undefined });
+  });
+
   it("throw an answer that is no problem document too", async () => {
     await using server = await fakeServer((_, response) => void response.writeHead(502).end("<html>"));
     await expect(new TtsClient(server.url).voices()).rejects.toMatchObject({ code: 502, reason: "http_error" });
@@ -184,5 +192,17 @@ describe("the client's requests", () => {
     await using server = await fakeServer(json({ voices: [{ id: "a" }] }));
     expect(await new TtsClient(server.url).voices({ provider: "p", language: "en" })).toEqual([{ id: "a" }]);
     expect(server.asked).toEqual(["GET /v1/voices?provider=p&language=en"]);
+  });
+
+  it("ask how a session stands, and cancel it", async () => {
+    await using server = await fakeServer(json({ state: "created" }));
+    const client = new TtsClient(server.url);
+    expect(await client.sessionStatus("a/b")).toEqual({ state: "created" });
+    await client.cancelSession("a/b");
+    expect(server.asked).toEqual(["GET /v1/tts/sessions/a%2Fb", "DELETE /v1/tts/sessions/a%2Fb"]);
+  });
+
+  it.each(["localhost:8787", "ws://localhost:8787", "example.com"])("go to no address such as %s", (address) => {
+    expect(() => new TtsClient(address)).toThrow(`"${address}" is no gateway's address, such as http://localhost:8787`);
   });
 });

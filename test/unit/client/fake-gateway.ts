@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket as ServerSocket } from "ws";
-import { TtsClient, type AudioChunk, type StreamOptions } from "../../../client/tts-client.ts";
+import { TtsClient, type AudioChunk, type StreamOptions } from "../../../client/index.ts";
 
 export const audio = (seq: number) =>
   JSON.stringify({ type: "audio", seq, data: btoa(`audio ${seq}`), pts_ms: seq * 10 });

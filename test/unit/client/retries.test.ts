@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Retries } from "../../../client/retries.ts";
+import { Retries } from "../../../client/stream/retries.ts";
 import { seeded } from "../../support/random.ts";
 
 describe("the waits between attempts", () => {

@@ -1,10 +1,12 @@
 /** The body of GET /v1/tts/sessions/:id. */
+import type { SessionStatus } from "../../../protocol/messages.ts";
 import type { SessionReport } from "../../session/report.ts";
 import { noticeMessage, terminalMessage } from "./messages.ts";
 
 const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
 
-export function sessionStatus({ id, state, voice, format, sampleRateHz, life, counts, notices }: SessionReport) {
+export function sessionStatus(report: SessionReport): SessionStatus {
+  const { id, state, voice, format, sampleRateHz, life, counts, notices } = report;
   const { createdAt, startedAt, firstAudioAt, endedAt, outcome } = life;
   return {
     session_id: id,
@@ -27,9 +29,8 @@ export function sessionStatus({ id, state, voice, format, sampleRateHz, life, co
       bytes: counts.sent.bytes,
     },
     timings: {
-      created_at: time(createdAt),
+      created_at: new Date(createdAt).toISOString(),
       started_at: time(startedAt),
-      /** From the first connection to the first message. */
       first_audio_ms: startedAt === undefined || firstAudioAt === undefined ? null : firstAudioAt - startedAt,
       ended_at: time(endedAt),
     },

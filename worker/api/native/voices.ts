@@ -1,6 +1,7 @@
 /** GET /v1/voices */
 import type { Context } from "hono";
 import { FORMATS } from "../../../protocol/formats.ts";
+import type { Voice, VoicesResponse } from "../../../protocol/messages.ts";
 import type { Background } from "../../breaker/circuit-client.ts";
 import { regionOf } from "../../upstreams/region.ts";
 import { currentCatalog } from "../../providers/catalogs.ts";
@@ -10,7 +11,7 @@ import { backendsFor } from "../../providers/backends.ts";
 import { hasLanguage } from "../../synthesis/speech-request.ts";
 
 /** A provider that is down has none; /readyz names it. */
-async function voicesOf(provider: Provider, language: string | undefined, background: Background) {
+async function voicesOf(provider: Provider, language: string | undefined, background: Background): Promise<Voice[]> {
   const catalog = await currentCatalog(provider, background).catch(() => undefined);
   const voices = catalog?.voices.filter((voice) => language === undefined || hasLanguage(voice, language)) ?? [];
   return voices.map(({ id, name, languages, scripts }) => ({
@@ -21,7 +22,7 @@ async function voicesOf(provider: Provider, language: string | undefined, backgr
     provider: provider.id,
     sample_rate_hz: catalog!.sampleRateHz,
     supported_formats: FORMATS,
-    scripts,
+    ...(scripts && { scripts }),
   }));
 }
 
@@ -31,5 +32,6 @@ export async function listVoices(c: Context): Promise<Response> {
   const background: Background = (work) => c.executionCtx.waitUntil(work);
   const asked = [...providers.values()].filter(({ id }) => provider === undefined || id === provider);
   const voices = await Promise.all(asked.map((one) => voicesOf(one, language, background)));
-  return c.json({ voices: voices.flat() });
+  const found: VoicesResponse = { voices: voices.flat() };
+  return c.json(found);
 }

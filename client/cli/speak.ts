@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { FORMAT_TRAITS, FORMATS, isAudioFormat, type AudioFormat } from "../protocol/formats.ts";
-import { languagesMatch } from "../protocol/language.ts";
+import { FORMAT_TRAITS, FORMATS, isAudioFormat, type AudioFormat } from "../../protocol/formats.ts";
+import { languagesMatch } from "../../protocol/language.ts";
 import { endingsOf, openFile, tellLength } from "./audio-file.ts";
-import { TtsClient, TtsError, type Voice } from "./tts-client.ts";
+import { TtsClient, TtsError, type Voice } from "../index.ts";
 
 const HELP = `Speaks a text through a running gateway (npm start), while it is being synthesised.
 

@@ -1,43 +1,17 @@
 /** One session's audio, over as many connections as it takes. */
-import { CLOSE, RESUMABLE_CLOSE_CODES } from "../protocol/close-codes.ts";
+import { CLOSE, RESUMABLE_CLOSE_CODES } from "../../protocol/close-codes.ts";
 import {
   BINARY_HEADER_BYTES,
   BINARY_SUBPROTOCOL,
   RESTARTING,
   type EndOfStreamMessage,
-  type NoticeMessage,
   type ServerMessage,
-} from "../protocol/messages.ts";
+} from "../../protocol/messages.ts";
 import { Connection, type ConnectionTimeouts } from "./connection.ts";
 import { Queue } from "./queue.ts";
 import { Retries } from "./retries.ts";
+import type { AudioChunk, StreamOptions } from "./stream-options.ts";
 import { TtsError } from "./tts-error.ts";
-
-export interface AudioChunk {
-  /** 1, 2, 3, ... */
-  seq: number;
-  audio: Uint8Array;
-  /** When its first sample is heard, in ms from the stream's start; a binary stream does not say. */
-  ptsMs?: number;
-}
-
-export interface StreamOptions {
-  /** Ends the stream; the session is cancelled, so that nothing goes on speaking to nobody. */
-  signal?: AbortSignal;
-  /** The last seq that is there already. */
-  after?: number;
-  /** Audio comes as binary frames: a quarter fewer bytes, but without `ptsMs`. */
-  binary?: boolean;
-  /**
-   * How long a lost connection is tried to be had back while nothing comes, in ms; 0: not at all. Default 60,000, as
-   * long as the gateway keeps a stream going without its client (RECONNECT_GRACE_MS).
-   */
-  resumeForMs?: number;
-  /** Called when a connection was lost (1006) or closed, before the next one is made, which goes on after seq `after`. */
-  onReconnect?: (after: number, closeCode: number) => void;
-  /** Called when another voice goes on, and again for each connection that comes after it. */
-  onNotice?: (notice: NoticeMessage) => void;
-}
 
 /** The silence is longer than the gateway asks an engine that hangs (3 times 10 s), and leaves some of its 60 s of grace. */
 const TIMEOUTS: ConnectionTimeouts = { openMs: 10_000, silenceMs: 40_000 };
@@ -51,7 +25,8 @@ type Message = AudioChunk | Exclude<ServerMessage, { type: "audio" }>;
 
 function parseMessage(frame: ArrayBuffer | string): Message {
   if (typeof frame !== "string") {
-    return { seq: new DataView(frame).getUint32(0), audio: new Uint8Array(frame, BINARY_HEADER_BYTES) };
+    // A copy: callers that read the `buffer`, as decoders are given it, would find the seq in it.
+    return { seq: new DataView(frame).getUint32(0), audio: new Uint8Array(frame.slice(BINARY_HEADER_BYTES)) };
   }
   const message = JSON.parse(frame) as ServerMessage;
   if (message.type !== "audio") return message;
@@ -197,7 +172,7 @@ export class ResumingStream {
       } else if (message.type === "error") {
         const { code, reason, message: text, retry_after_ms: retryAfterMs } = message;
         if (reason === RESTARTING) return { closeCode: CLOSE.restart, retryAfterMs };
-        throw new TtsError(code, reason, text, retryAfterMs);
+        throw new TtsError(code, reason, text, { retryAfterMs });
       } else if (message.type === "notice") {
         this.#options.onNotice?.(message);
       }

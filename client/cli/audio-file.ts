@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { FORMAT_TRAITS, type AudioFormat } from "../protocol/formats.ts";
-import { setWavLength, WAV_HEADER_BYTES } from "../protocol/wav.ts";
+import { FORMAT_TRAITS, type AudioFormat } from "../../protocol/formats.ts";
+import { setWavLength, WAV_HEADER_BYTES } from "../../protocol/wav.ts";
 
 /** Other endings that files of a format have. The Opus here is in an Ogg stream, the AAC in an ADTS stream (no .m4a). */
 const OTHER_ENDINGS: Partial<Record<AudioFormat, string[]>> = {

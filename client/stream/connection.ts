@@ -1,5 +1,5 @@
-import { CLOSE } from "../protocol/close-codes.ts";
-import { type ClientMessage } from "../protocol/messages.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
+import type { ClientMessage } from "../../protocol/messages.ts";
 import { Queue } from "./queue.ts";
 
 export interface ConnectionTimeouts {
