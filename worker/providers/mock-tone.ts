@@ -20,6 +20,9 @@ const AMPLITUDE = 0x2aaa;
 /** Audio of one piece, in samples. */
 const PIECE_SAMPLES = SAMPLE_RATE_HZ / 10;
 
+/** How much of a delay a paced voice makes up for, in ms. */
+const CATCH_UP_MS = 1_000;
+
 /** A frame of raw audio, in samples: the messages of a stream of PCM hold whole ones. */
 const FRAME_SAMPLES = SAMPLE_RATE_HZ / 50;
 
@@ -87,14 +90,13 @@ export class MockTone implements Provider {
     return { voices, sampleRateHz: SAMPLE_RATE_HZ, maxChars: 2_000 };
   }
 
-  async *speak(
-    { text, voice: voiceId, language, startMs = 0 }: Utterance,
-    signal: AbortSignal,
-  ): AsyncGenerator<SpeechPiece> {
+  async *speak({ text, voice: voiceId, language, place }: Utterance, signal: AbortSignal): AsyncGenerator<SpeechPiece> {
     const voice = VOICES.find(({ id }) => id === voiceId);
     if (!voice) throw new RequestFault("unknown_voice", `mock_tone has no voice ${voiceId}`);
     yield { type: "event", event: { type: "format", sample_rate: SAMPLE_RATE_HZ } };
-    const startedAt = Date.now();
+    const { startMs, streamBeganAt } = place ?? { startMs: 0, streamBeganAt: Date.now() };
+    // A stream that was held up for a moment catches up; one that was held up for longer goes on at real time.
+    const startedAt = Math.max(streamBeganAt + startMs, Date.now() - CATCH_UP_MS);
     const spokenAt = (sample: number) => pause(startedAt + (sample / SAMPLE_RATE_HZ) * 1000 - Date.now());
     // Each wake-up costs: a paced voice gives its audio where the stream's messages end, at real time all the same.
     const streamStart = (startMs * SAMPLE_RATE_HZ) / 1000;

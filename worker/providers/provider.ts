@@ -24,8 +24,13 @@ export interface Utterance {
   voice: string;
   /** Canonical BCP 47; undefined: the voice's own. */
   language: string | undefined;
-  /** Where in the stream it begins, in ms and to the sample, for a provider that gives its audio at real time; 0 if nobody says. */
-  startMs?: number;
+  /** For a provider that gives its audio at real time. */
+  place?: {
+    /** Where in the stream the utterance begins, in ms and to the sample. */
+    startMs: number;
+    /** When the stream would have begun if it had been spoken at real time, in ms since 1970. */
+    streamBeganAt: number;
+  };
 }
 
 /** A format event before the first audio, then audio (s16le mono) and word events as they are made. */

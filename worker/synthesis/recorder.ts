@@ -26,7 +26,7 @@ async function speak(recording: Recording, speaker: Speaker, onFirstAudio: (ms: 
   const { track } = recording;
   await track.beginTake();
   const { voice, language } = speaker;
-  const utterance = { text: track.segment!.text, voice, language, startMs: track.segmentStartMs };
+  const utterance = { text: track.segment!.text, voice, language, place: track.place };
   for await (const piece of speaker.speak(utterance, onFirstAudio, signal)) {
     signal.throwIfAborted();
     if (piece.type === "event") {

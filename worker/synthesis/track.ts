@@ -37,6 +37,7 @@ export class Track {
   readonly #done: number;
   /** Where segments behind the first one began before the loss, by their index: they begin there again. */
   readonly #knownStarts = new Map<number, number>();
+  #streamBeganAt: number | undefined;
   #index = 0;
   #segmentStart: number;
   #isInSegment: boolean;
@@ -78,9 +79,11 @@ export class Track {
     return this.#done + this.#index + 1;
   }
 
-  /** Where {@link segment} begins in the stream, in ms and to the sample; an encoder's delay is not counted. */
-  get segmentStartMs(): number {
-    return (this.#segmentStart * 1000) / this.#log.settings.pcmRateHz;
+  /** Where {@link segment} begins in the stream; an encoder's delay is not counted. */
+  get place(): { startMs: number; streamBeganAt: number } {
+    const startMs = (this.#segmentStart * 1000) / this.#log.settings.pcmRateHz;
+    this.#streamBeganAt ??= Date.now() - startMs;
+    return { startMs, streamBeganAt: this.#streamBeganAt };
   }
 
   /** No segment follows that another voice could begin with. */

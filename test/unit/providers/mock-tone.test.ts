@@ -110,14 +110,30 @@ describe("the paced voice", () => {
 
   it("gives its pieces where the messages of its stream end, wherever in the stream it begins", async () => {
     const utterance = { text: "One two three", voice: "en-US-mock-paced", language: "en-US" };
+    const place = { startMs: 52.5, streamBeganAt: Date.now() - 52.5 };
     const ends: number[] = [];
     let at = 52.5 * 16; // 52.5 ms
-    for await (const piece of new MockTone().speak({ ...utterance, startMs: 52.5 }, new AbortController().signal)) {
+    for await (const piece of new MockTone().speak({ ...utterance, place }, new AbortController().signal)) {
       if (piece.type === "audio") ends.push((at += piece.samples));
     }
     const whole = ends.slice(0, -1);
     expect(whole.slice(0, 4).map((end) => end / 16)).toEqual([80, 140, 220, 320]);
     expect(whole.every((end, i) => i === 0 || end === messageEnd(whole[i - 1]!, 320, RATE))).toBe(true);
+  });
+
+  it("makes up for a moment in which its stream was held up, and for no more", async () => {
+    const text = "One two three four five six seven"; // 2.2 s
+    const took = async (heldUpMs: number) => {
+      const place = { startMs: 0, streamBeganAt: Date.now() - heldUpMs };
+      const utterance = { text, voice: "en-US-mock-paced", language: "en-US", place };
+      const started = performance.now();
+      const pieces = await collect(new MockTone().speak(utterance, new AbortController().signal));
+      return (pcm(pieces).length / 2 / RATE) * 1000 - (performance.now() - started);
+    };
+    const [none, some, much] = await Promise.all([took(0), took(500), took(60_000)]);
+    expect(some - none).toBeGreaterThan(400);
+    expect(some - none).toBeLessThan(600);
+    expect(much - none).toBeLessThan(1_100);
   });
 
   it("gives its first piece at once", async () => {

@@ -20,10 +20,11 @@ describe("recording", () => {
       [format, word(2, 5), audio(40, 50)],
     );
     const recorder = new Recorder(["one", "two"]);
+    const began = Date.now();
     expect((await recorder.run(provider)).failure).toBeUndefined();
     expect(provider.asked.map(({ utterance }) => utterance)).toEqual([
-      { text: "one", voice: "v", language: "en", startMs: 0 },
-      { text: "two", voice: "v", language: "en", startMs: 50 },
+      { text: "one", voice: "v", language: "en", place: { startMs: 0, streamBeganAt: began } },
+      { text: "two", voice: "v", language: "en", place: { startMs: 50, streamBeganAt: began } },
     ]);
     expect(recorder.log.counts).toEqual({ segments: 2, utterances: 2, retries: 0, pcmSamples: 90, encodedAgainMs: 0 });
     const { pcm, words } = recorder.heard();
