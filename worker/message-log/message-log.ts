@@ -8,7 +8,7 @@
 import { Bell } from "../base/bell.ts";
 import type { Failure } from "../base/errors.ts";
 import type { Message } from "./message.ts";
-import { MessageRow } from "./message-row.ts";
+import { MessageRow, toMs } from "./message-row.ts";
 import {
   EMPTY,
   type LogEnd,
@@ -198,8 +198,4 @@ export class MessageLog {
     this.#lastClosed = this.#open;
     this.#open = new MessageRow(this.#end);
   }
-}
-
-function toMs(samples: number, rateHz: number): number {
-  return Math.round((samples * 1000) / rateHz);
 }

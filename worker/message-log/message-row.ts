@@ -3,6 +3,11 @@ import { concat } from "../../protocol/bytes.ts";
 import type { Message } from "./message.ts";
 import type { LogEnd, Row, Word } from "./stored-row.ts";
 
+/** Media time in whole ms. */
+export function toMs(samples: number, rateHz: number): number {
+  return Math.round((samples * 1000) / rateHz);
+}
+
 export class MessageRow {
   readonly firstSeq: number;
   readonly words: Word[] = [];
@@ -48,12 +53,11 @@ export class MessageRow {
   }
 
   message(seq: number, sampleRateHz: number): Message {
-    const toMs = (samples: number) => Math.round((samples * 1000) / sampleRateHz);
     const i = seq - this.firstSeq;
     return {
       seq,
-      startMs: toMs(this.#endSamples[i - 1] ?? this.#startSamples),
-      endMs: toMs(this.#endSamples[i]!),
+      startMs: toMs(this.#endSamples[i - 1] ?? this.#startSamples, sampleRateHz),
+      endMs: toMs(this.#endSamples[i]!, sampleRateHz),
       endByte: this.#startBytes + this.#endBytes[i]!,
       data: this.#pieces[i]!,
     };

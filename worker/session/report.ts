@@ -97,15 +97,9 @@ export function logVoiceChange(session: string, { provider, voice, failure, star
   log("voice_changed", { session, provider, voice, reason: failure.reason, pts_ms: startMs, is_cut: isCut });
 }
 
-/** The line of a stream that has ended. */
-export function logStream({ id, state, voice, format, sampleRateHz, life, counts, notices }: SessionReport): void {
-  const { createdAt, startedAt, firstAudioAt, endedAt = Date.now(), outcome } = life;
-  log("stream", {
-    session: id,
-    provider: voice.provider,
-    voice: voice.voice,
-    format,
-    sample_rate_hz: sampleRateHz,
+/** The counts by the names that they have in a log line and in a status. */
+export function countFields(counts: SessionCounts) {
+  return {
     characters: counts.characters,
     segments: counts.segments,
     segments_recorded: counts.segmentsRecorded,
@@ -116,6 +110,19 @@ export function logStream({ id, state, voice, format, sampleRateHz, life, counts
     sent_ms: counts.sent.ms,
     messages: counts.sent.seq,
     bytes: counts.sent.bytes,
+  };
+}
+
+/** The line of a stream that has ended. */
+export function logStream({ id, state, voice, format, sampleRateHz, life, counts, notices }: SessionReport): void {
+  const { createdAt, startedAt, firstAudioAt, endedAt = Date.now(), outcome } = life;
+  log("stream", {
+    session: id,
+    provider: voice.provider,
+    voice: voice.voice,
+    format,
+    sample_rate_hz: sampleRateHz,
+    ...countFields(counts),
     voice_changes: notices.length,
     first_audio_ms: firstAudioAt && startedAt && firstAudioAt - startedAt,
     ms: endedAt - (startedAt ?? createdAt),

@@ -1,6 +1,6 @@
 /** The body of GET /v1/tts/sessions/:id. */
 import type { SessionStatus } from "../../../protocol/messages.ts";
-import type { SessionReport } from "../../session/report.ts";
+import { countFields, type SessionReport } from "../../session/report.ts";
 import { noticeMessage, terminalMessage } from "./messages.ts";
 
 const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
@@ -16,18 +16,7 @@ export function sessionStatus(report: SessionReport): SessionStatus {
     language: voice.language ?? null,
     target_format: format,
     sample_rate_hz: sampleRateHz,
-    counts: {
-      characters: counts.characters,
-      segments: counts.segments,
-      segments_recorded: counts.segmentsRecorded,
-      utterances: counts.utterances,
-      retries: counts.retries,
-      recorded_ms: counts.recordedMs,
-      encoded_again_ms: counts.encodedAgainMs,
-      sent_ms: counts.sent.ms,
-      messages: counts.sent.seq,
-      bytes: counts.sent.bytes,
-    },
+    counts: countFields(counts),
     timings: {
       created_at: new Date(createdAt).toISOString(),
       started_at: time(startedAt),
